@@ -1,0 +1,4 @@
+"""Capture: replication stream, columnar decoder, snapshot, slots and their care.
+
+Other packages of the bridge use only the data types: `cdc.lsn`, `cdc.relation`, `cdc.batch`, `cdc.destination`.
+"""

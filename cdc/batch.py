@@ -1,0 +1,85 @@
+"""Batches of changes: what a reader hands to a lane, and the position that goes with it.
+
+Contract: a batch holds changes of whole source transactions, in commit order. Only a transaction too large for a batch comes
+in pieces: every piece but its last has `complete=False`, and a destination commits nothing until the complete one is applied.
+`TableChanges` of one batch never overlap in `_seq`, so that all changes of a batch have one total order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from cdc.lsn import Lsn
+from cdc.relation import Relation
+
+OP_INSERT, OP_UPDATE, OP_DELETE, OP_TRUNCATE = "i", "u", "d", "t"
+
+META_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
+    ("_op", pa.string()),  # i, u, d, t
+    ("_seq", pa.int64()),  # order within the batch, from 0; unique over all its tables
+    ("_lsn", pa.uint64()),  # of the transaction's commit record (its end), as an integer
+    ("_xid", pa.uint32()),
+    ("_committed_at", pa.timestamp("us", tz="UTC")),
+)
+
+
+class BatchKind(StrEnum):
+    SNAPSHOT = "snapshot"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableChanges:
+    """Changes of one relation version.
+
+    `rows`: META_COLUMNS, then every column of the relation by its own name, as text in Postgres's output form (Arrow
+    string_view or string; null is SQL NULL). A delete has only the key's columns (all of them under FULL), a truncate none.
+    An update that changed the key comes as two rows: a delete of the old key and then an insert of the new row.
+    `unchanged`: column name -> boolean array (one a row): True where Postgres did not send the value because it did not
+    change (TOAST); the value in `rows` is then null and means nothing. Only columns with at least one True are present.
+    `moved`: boolean array (one a row) or None: True on the insert of a changed key; its delete is the row before it.
+    """
+
+    relation: Relation
+    rows: pa.Table
+    unchanged: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    moved: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """How far a lane is durable in one source's log. `lsn` is the end of the last transaction applied."""
+
+    source: str
+    lane: str
+    lsn: Lsn
+    slot: str
+    system_identifier: str
+    timeline: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeBatch:
+    """Changes of whole transactions of one source, and the LSN to confirm once they are durable.
+
+    `position.lsn` is what is to be stored with the changes. `row_count` counts rows over all tables. A batch may hold no
+    rows at all: it then only moves the position (an idle source, or transactions of other tables).
+    """
+
+    kind: BatchKind
+    position: Position
+    changes: tuple[TableChanges, ...] = ()
+    complete: bool = True
+    transactions: int = 0
+    last_commit_at: datetime | None = None
+
+    @property
+    def row_count(self) -> int:
+        return sum(part.rows.num_rows for part in self.changes)

@@ -1,0 +1,63 @@
+"""What a captured table looks like at a moment of the log: its name, columns and replica identity.
+
+Source: pgoutput's Relation message (PostgreSQL documentation, "Logical Replication Message Formats").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ReplicaIdentity(StrEnum):
+    """What an UPDATE or DELETE says of the old row (pg_class.relreplident)."""
+
+    DEFAULT = "d"
+    NOTHING = "n"
+    FULL = "f"
+    INDEX = "i"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One column: `type_oid` and `typmod` as in pg_attribute; `is_key` where it is part of the replica identity.
+
+    `type_name` is pg_catalog.format_type's text where the catalog was asked ("numeric(12,2)"), else empty.
+    """
+
+    name: str
+    type_oid: int
+    typmod: int = -1
+    is_key: bool = False
+    type_name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relation:
+    """One version of a table. Two versions of one table differ in at least a column or the replica identity.
+
+    Under REPLICA IDENTITY FULL pgoutput flags every column as key; `key_columns` is then the primary key if the reader
+    found one in the catalog (`primary_key`), else every column.
+    """
+
+    oid: int
+    schema: str
+    table: str
+    columns: tuple[Column, ...]
+    replica_identity: ReplicaIdentity
+    primary_key: tuple[str, ...] = ()
+
+    @property
+    def qualified_name(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """Names of the columns that identify a row of this relation in the log, in the table's order."""
+        if self.replica_identity is ReplicaIdentity.FULL and self.primary_key:
+            return tuple(name for name in self.column_names if name in self.primary_key)
+        return tuple(column.name for column in self.columns if column.is_key)

@@ -1,0 +1,232 @@
+"""The settings models: one tree, validated whole before any connection opens.
+
+Contract: this module knows no file, no environment and no driver. `config.loading` reads the YAML file, lays the environment
+over it and reports every mistake by its dotted field. Secrets are `SecretStr`: they print masked.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+_TABLE = re.compile(r"[^.]+\.[^.]+")
+_RESERVED_SOURCES = frozenset({"meta", "canonical", "mart", "recon", "history", "main", "temp", "information_schema"})
+
+
+def _check_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("must be lower case letters, digits and underscores, at most 31, and begin with a letter")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+
+
+class Model(BaseModel):
+    """Base of all settings: unknown fields are mistakes, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lane(StrEnum):
+    """The two lanes; they share no queue, slot, transaction or process."""
+
+    OPERATIONAL = "operational"
+    ANALYTICAL = "analytical"
+
+
+class SourceRole(StrEnum):
+    """What a source is to the distributor.
+
+    channel: sells (its orders are reconciled with Odoo). warehouse: ships. erp: Odoo's own database. state: the bridge's own.
+    Only channels and warehouses are delivered to Odoo; all are mirrored.
+    """
+
+    CHANNEL = "channel"
+    WAREHOUSE = "warehouse"
+    ERP = "erp"
+    STATE = "state"
+
+
+class Connection(Model):
+    """A Postgres connection: libpq's connection string or URI without the password, and the password apart."""
+
+    dsn: str = Field(description="libpq connection string or URI, without a password")
+    password: SecretStr | None = Field(default=None, description="from the environment or a file only")
+    connect_timeout_s: int = Field(default=10, ge=1, le=300, description="seconds to wait for a connection")
+
+    @field_validator("dsn")
+    @classmethod
+    def _no_password_in_dsn(cls, value: str) -> str:
+        if re.search(r"password\s*=|://[^/@:]+:[^@/]+@", value):
+            raise ValueError("holds a password; give it as `password: {env: NAME}` or `password: {file: PATH}`")
+        return value
+
+
+class TableSettings(Model):
+    """One captured table."""
+
+    name: str = Field(description="schema.table, as Postgres writes it without quotes")
+    row_filter: str | None = Field(default=None, description="WHERE of the operational publication (SQL of the source)")
+
+    @field_validator("name")
+    @classmethod
+    def _schema_and_table(cls, value: str) -> str:
+        if not _TABLE.fullmatch(value):
+            raise ValueError("must be schema.table")
+        return value
+
+
+class SourceSettings(Model):
+    """One captured database."""
+
+    kind: Literal["postgres"] = Field(default="postgres", description="kind of the database")
+    role: SourceRole = Field(description="channel, warehouse, erp or state")
+    connection: Connection = Field(description="how to reach it, with a role that may replicate")
+    tables: tuple[TableSettings, ...] = Field(min_length=1, description="captured tables, each schema.table")
+    slot_prefix: Name = Field(default="causeway", description="slots and publications are named PREFIX_SOURCE_LANE")
+    timezone: str = Field(default="UTC", description="IANA zone of its local times, for mappings")
+    priority: int = Field(
+        default=100, ge=0, description="whose record wins where two sources know one thing; lowest first"
+    )
+
+    @field_validator("tables", mode="before")
+    @classmethod
+    def _plain_names(cls, value: object) -> object:
+        if isinstance(value, list | tuple):
+            return tuple({"name": item} if isinstance(item, str) else item for item in value)
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("is not an IANA time zone") from None
+        return value
+
+    @model_validator(mode="after")
+    def _each_table_once(self) -> SourceSettings:
+        names = [table.name for table in self.tables]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"tables named twice: {', '.join(twice)}")
+        return self
+
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        return tuple(table.name for table in self.tables)
+
+    @property
+    def row_filters(self) -> dict[str, str]:
+        return {table.name: table.row_filter for table in self.tables if table.row_filter}
+
+
+class CaptureSettings(Model):
+    """Bounds of a reader. Memory of one reader stays below about four times `batch_bytes`."""
+
+    batch_rows: int = Field(default=50_000, ge=1, description="rows after which a batch is closed at the next commit")
+    batch_bytes: int = Field(default=16 * 2**20, ge=2**16, le=2**30, description="bytes after which a batch is closed")
+    batch_wait_ms: int = Field(default=200, ge=1, description="longest wait before what was received is handed on")
+    status_interval_s: float = Field(default=5.0, gt=0, description="seconds between standby status messages")
+    reconnect_first_s: float = Field(default=0.5, gt=0, description="first wait before a new connection")
+    reconnect_longest_s: float = Field(default=30.0, gt=0, description="longest wait before a new connection")
+
+
+class StateSettings(Model):
+    """The bridge's own Postgres: outbox, crosswalk, positions of the operational lane."""
+
+    connection: Connection = Field(description="how to reach it")
+    db_schema: Name = Field(default="causeway", alias="schema", description="schema of the bridge's tables")
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class OdooSettings(Model):
+    """The Odoo that the operational lane writes to."""
+
+    url: str = Field(pattern=r"^https?://[^/]+(/.*)?$", description="base URL")
+    database: str = Field(min_length=1, description="name of Odoo's database")
+    user: str = Field(min_length=1, description="login of the integration user")
+    password: SecretStr = Field(description="password or API key; from the environment or a file only")
+    prefix: Name = Field(default="causeway", description="module part of the external ids that the bridge writes")
+    timeout_s: float = Field(default=120.0, gt=0, description="seconds to wait for a reply")
+    batch_records: int = Field(default=500, ge=1, le=2000, description="records in one load() call")
+
+
+class DeliverySettings(Model):
+    """How the outbox is worked off."""
+
+    poll_ms: int = Field(default=200, ge=10, description="wait between looks at an empty outbox")
+    retry_first_s: float = Field(default=0.5, gt=0, description="first wait after a failure that may pass")
+    retry_longest_s: float = Field(default=60.0, gt=0, description="longest wait after failures")
+    max_attempts: int = Field(default=10, ge=1, description="attempts at one record before it becomes a dead letter")
+
+
+class WarehouseSettings(Model):
+    """The DuckDB store that the analytical lane writes."""
+
+    path: Path = Field(description="DuckDB file")
+    extracts: Path = Field(description="folder of the extracts")
+    memory_limit: str = Field(
+        default="192MB", pattern=r"^\d+(KB|MB|GB|KiB|MiB|GiB)$", description="DuckDB's memory limit"
+    )
+    threads: int = Field(default=2, ge=1, description="DuckDB's threads")
+
+
+class ReconcileSettings(Model):
+    """Tolerances of the order reconciliation."""
+
+    tolerance: str = Field(
+        default="0.01", pattern=r"^\d+(\.\d+)?$", description="largest accepted difference of an order"
+    )
+    timing_minutes: int = Field(default=60, ge=0, description="a younger difference is timing, not a break")
+    schedule: str | None = Field(default=None, description="cron expression; none: only when asked")
+
+
+class LogSettings(Model):
+    """What the processes say of themselves, on standard error."""
+
+    level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="lowest level")
+    json_lines: bool = Field(default=False, description="one JSON object a line")
+
+
+class Settings(Model):
+    """All settings."""
+
+    sources: dict[Name, SourceSettings] = Field(min_length=1, description="captured databases by name")
+    state: StateSettings
+    odoo: OdooSettings
+    warehouse: WarehouseSettings
+    mappings: tuple[Path, ...] = Field(min_length=1, description="folders of mapping SQL files and their maps.yaml")
+    capture: CaptureSettings = CaptureSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    log: LogSettings = LogSettings()
+    run_dir: Path = Field(description="folder where the lanes keep their status files")
+
+    @field_validator("sources")
+    @classmethod
+    def _no_reserved_source(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        reserved = sorted(_RESERVED_SOURCES & set(value))
+        if reserved:
+            raise ValueError(f"{', '.join(reserved)}: the warehouse uses this name for a schema of its own")
+        return value
+
+    def sources_of(self, lane: Lane) -> dict[str, SourceSettings]:
+        """Return the sources that a lane captures: the operational one only channels and warehouses."""
+        if lane is Lane.ANALYTICAL:
+            return dict(self.sources)
+        wanted = (SourceRole.CHANNEL, SourceRole.WAREHOUSE)
+        return {name: source for name, source in self.sources.items() if source.role in wanted}
+
+    def slot_name(self, source: str, lane: Lane) -> str:
+        """Return the name of a lane's slot, which is its publication's too."""
+        return f"{self.sources[source].slot_prefix}_{source}_{lane.value}"
