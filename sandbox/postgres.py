@@ -14,7 +14,6 @@ Everybody who can enter the socket's folder (we, and root) is trusted; TCP, off 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import signal
 import socket
@@ -31,34 +30,15 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from sandbox import watchdog
-from sandbox.private_directory import DATA_NAME, PrivateDirectory, kill_tree, sweep
+from sandbox.cluster import SUPERUSER, Cluster, PostgresStartError
+from sandbox.private_directory import PrivateDirectory, kill_tree, sweep
 from sandbox.server_account import binaries, server_account
+
+__all__ = ["SUPERUSER", "EmbeddedPostgres", "PostgresStartError", "StopMode"]
 
 StopMode = Literal["smart", "fast", "immediate"]
 
-SUPERUSER = "postgres"
 _SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
-
-_SETTINGS: Mapping[str, str] = {
-    "wal_level": "logical",
-    "max_replication_slots": "32",
-    "max_wal_senders": "32",
-    "max_connections": "200",
-    # The data live as long as their owner, so there is no power failure to survive. A killed server still recovers: what it
-    # has written is in the operating system's cache, torn pages included.
-    "fsync": "off",
-    "full_page_writes": "off",
-    "wal_compression": "off",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "30min",
-    "log_checkpoints": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-}
-
-
-class PostgresStartError(RuntimeError):
-    """The embedded server did not come up; the message ends with its log's last lines."""
 
 
 class EmbeddedPostgres:
@@ -71,8 +51,9 @@ class EmbeddedPostgres:
         self.version = version
         self.port = _free_port() if tcp else 5432
         self._tcp = tcp
-        self._settings = {**_SETTINGS, **(settings or {})}
+        self._settings = dict(settings or {})
         self._directory: PrivateDirectory | None = None
+        self._cluster: Cluster | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._owner_pid = os.getpid()
@@ -93,7 +74,7 @@ class EmbeddedPostgres:
         self._watchdog = watchdog.start(self._directory.path)
         atexit.register(self.close)
         try:
-            self._initialise()
+            self._cluster = self._make_cluster(self._directory.path)
             self.start()
         except BaseException:
             self.close()
@@ -108,36 +89,33 @@ class EmbeddedPostgres:
             self.stop("immediate")
         finally:
             self._directory.remove()
-            self._directory = None
+            self._directory = self._cluster = None
             if self._watchdog is not None:
                 self._watchdog.wait()
 
     @property
     def directory(self) -> Path:
-        """The private directory: `data`, the socket's folder `s` and `server.log` lie in it."""
-        if self._directory is None:
-            raise RuntimeError("the embedded PostgreSQL is not open")
-        return self._directory.path
+        """The private directory, see sandbox.cluster."""
+        return self._opened().root
 
     @property
     def bin_path(self) -> Path:
         """The folder of the server's programs: psql, pg_recvlogical, pgbench and the others."""
-        return self._bin_path
+        return self._opened().bin_path
+
+    @property
+    def log(self) -> str:
+        """What the server has logged so far."""
+        return self._opened().log
 
     @property
     def pid(self) -> int | None:
         """The postmaster's process id, None while it is stopped."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-    @property
-    def log(self) -> str:
-        """What the server has logged so far."""
-        path = self.directory / "server.log"
-        return path.read_text(errors="replace") if path.exists() else ""
-
     def dsn(self, database: str = "postgres", *, user: str = SUPERUSER) -> str:
         """The libpq connection string of `database` over the private socket, no password needed."""
-        return make_conninfo(host=str(self.directory / "s"), port=self.port, dbname=database, user=user)
+        return make_conninfo(host=str(self._opened().socket_folder), port=self.port, dbname=database, user=user)
 
     def tcp_dsn(self, database: str, *, user: str, password: str | None = None) -> str:
         """The libpq connection string of `database` over TCP, where the server checks the password."""
@@ -163,10 +141,7 @@ class EmbeddedPostgres:
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """Write settings to the configuration. They take effect at the next start, or reload where PostgreSQL allows."""
-        with (self.directory / DATA_NAME / "postgresql.conf").open("a") as file:
-            for name, value in settings.items():
-                quoted = value.replace("'", "''")
-                file.write(f"{name} = '{quoted}'\n")
+        self._opened().configure(settings)
 
     def reload(self) -> None:
         """Let the running server read its configuration again."""
@@ -177,19 +152,7 @@ class EmbeddedPostgres:
         """Start the stopped server and wait until it accepts connections. Raises PostgresStartError."""
         if self.pid is not None:
             return
-        with (self.directory / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603
-                [self.bin_path / "postgres", "-D", self.directory / DATA_NAME],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.directory,
-                user=self._account.uid,
-                group=self._account.gid,
-                extra_groups=None if self._account.gid is None else [],
-                # Ctrl-C in a terminal goes to us, and we stop the server.
-                start_new_session=True,
-            )
+        self._process = self._opened().launch()
         self._wait_until_ready(timeout_s)
 
     def stop(self, mode: StopMode = "fast", *, timeout_s: float = 30) -> None:
@@ -216,65 +179,27 @@ class EmbeddedPostgres:
             kill_tree(psutil.Process(process.pid))
             process.wait()
 
-    def _initialise(self) -> None:
-        self._account = server_account()
-        self._bin_path = binaries(self.version, self._account, self.directory)
-        for name in (DATA_NAME, "s"):
-            (self.directory / name).mkdir(mode=0o700)
-            self._account.own(self.directory / name)
-        self.directory.chmod(0o711)
-        self._run_initdb()
-        self.configure({**self._socket_settings(), **self._settings})
-        (self.directory / DATA_NAME / "pg_hba.conf").write_text(_HOST_RULES)
+    def _opened(self) -> Cluster:
+        if self._cluster is None:
+            raise RuntimeError("the embedded PostgreSQL is not open: use it in a with statement, or call open()")
+        return self._cluster
 
-    def _run_initdb(self) -> None:
-        options = ["--no-sync", "--no-instructions", "--encoding=UTF8", "--locale=C", "--auth=trust"]
-        try:
-            subprocess.run(  # noqa: S603
-                [self.bin_path / "initdb", "-D", self.directory / DATA_NAME, "-U", SUPERUSER, *options],
-                check=True,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                cwd=self.directory,
-                user=self._account.uid,
-                group=self._account.gid,
-                extra_groups=None if self._account.gid is None else [],
-            )
-        except subprocess.CalledProcessError as error:
-            raise PostgresStartError(f"initdb of the embedded PostgreSQL failed:\n{error.stderr}") from error
-
-    def _socket_settings(self) -> dict[str, str]:
-        return {
-            "listen_addresses": "127.0.0.1" if self._tcp else "",
-            "port": str(self.port),
-            "unix_socket_directories": str(self.directory / "s"),
-        }
+    def _make_cluster(self, root: Path) -> Cluster:
+        account = server_account()
+        cluster = Cluster(root=root, bin_path=binaries(self.version, account, root), account=account)
+        listen_addresses = "127.0.0.1" if self._tcp else ""
+        cluster.initialise(self._settings, port=self.port, listen_addresses=listen_addresses)
+        return cluster
 
     def _wait_until_ready(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline and self.pid is not None:
-            if self._is_ready():
+        while time.monotonic() < deadline and (pid := self.pid) is not None:
+            if self._opened().is_ready(pid):
                 return
             time.sleep(0.02)
         self.stop("immediate")
         tail = "\n".join(self.log.splitlines()[-15:])
         raise PostgresStartError(f"the embedded PostgreSQL {self.version} did not start; its log ends with:\n{tail}")
-
-    def _is_ready(self) -> bool:
-        # The last line of postmaster.pid is what pg_ctl waits for too (src/bin/pg_ctl/pg_ctl.c, wait_for_postmaster_start).
-        with contextlib.suppress(OSError):
-            lines = (self.directory / DATA_NAME / "postmaster.pid").read_text().splitlines()
-            return len(lines) > 7 and int(lines[0]) == self.pid and lines[7].strip() == "ready"
-        return False
-
-
-_HOST_RULES = """\
-local all         all              trust
-local replication all              trust
-host  all         all 127.0.0.1/32 scram-sha-256
-host  replication all 127.0.0.1/32 scram-sha-256
-"""
 
 
 def _free_port() -> int:

@@ -32,6 +32,11 @@ class ServerAccount:
     uid: int | None
     gid: int | None
 
+    @property
+    def extra_groups(self) -> list[int] | None:
+        """None of root's groups, where the server runs as somebody else."""
+        return None if self.uid is None else []
+
     def own(self, path: Path) -> None:
         """Hand `path` to the account."""
         if self.uid is not None and self.gid is not None:
@@ -61,7 +66,7 @@ def _named_account() -> pwd.struct_passwd | None:
     with contextlib.suppress(KeyError):
         return pwd.getpwnam(_ACCOUNT)
     with contextlib.suppress(KeyError, OSError, subprocess.CalledProcessError):
-        subprocess.run(["useradd", "--system", _ACCOUNT], check=True, capture_output=True)
+        subprocess.run(["useradd", "--system", _ACCOUNT], check=True, capture_output=True)  # noqa: S603, S607
         return pwd.getpwnam(_ACCOUNT)
     return None
 

@@ -11,6 +11,9 @@ import subprocess
 
 import pytest
 
+# The fixtures `postgres` and `database`.
+pytest_plugins = ["tests.fixtures.postgres"]
+
 
 def java_major() -> int:
     """Return the major version of the Java runtime on the PATH, 0 where there is none."""
