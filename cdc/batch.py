@@ -31,6 +31,8 @@ META_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
 
 
 class BatchKind(StrEnum):
+    """Where a batch comes from."""
+
     SNAPSHOT = "snapshot"
     STREAM = "stream"
 
@@ -82,4 +84,5 @@ class ChangeBatch:
 
     @property
     def row_count(self) -> int:
+        """Rows over all tables."""
         return sum(part.rows.num_rows for part in self.changes)

@@ -49,10 +49,12 @@ class Relation:
 
     @property
     def qualified_name(self) -> str:
+        """schema.table, without quotes."""
         return f"{self.schema}.{self.table}"
 
     @property
     def column_names(self) -> tuple[str, ...]:
+        """Names of all columns, in the log's order."""
         return tuple(column.name for column in self.columns)
 
     @property

@@ -79,4 +79,5 @@ class CausewayError(Exception):
 
     @property
     def disposition(self) -> Disposition:
+        """What a lane does about it."""
         return disposition(self.kind)

@@ -46,11 +46,11 @@ class _Overlaid(Settings, BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes all five by name
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
 
@@ -154,7 +154,12 @@ def _describe(problem: Any) -> str:
         return f"{path}: unknown setting{_suggestion(problem['loc'])}"
     message = problem["msg"].removeprefix("Value error, ")
     received = problem.get("input")
-    secret = "password" in path or isinstance(received, dict | list | BaseModel) or problem["type"] == "missing"
+    secret = (
+        "password" in path
+        or path.endswith(".dsn")
+        or isinstance(received, dict | list | BaseModel)
+        or problem["type"] == "missing"
+    )
     return f"{path}: {message[:1].lower()}{message[1:]}" + ("" if secret else f" (received {received!r})")
 
 

@@ -122,10 +122,12 @@ class SourceSettings(Model):
 
     @property
     def table_names(self) -> tuple[str, ...]:
+        """Captured tables, each schema.table."""
         return tuple(table.name for table in self.tables)
 
     @property
     def row_filters(self) -> dict[str, str]:
+        """WHERE clauses of the operational publication by schema.table."""
         return {table.name: table.row_filter for table in self.tables if table.row_filter}
 
 
