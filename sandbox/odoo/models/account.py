@@ -1,0 +1,232 @@
+"""Invoices, minimally: a customer or vendor document with product lines, its counterpart, and posting.
+
+Posting books: one line a product (with its taxes in one tax line) against the receivable or payable account, balanced,
+in the company's currency. There are no payments, no reconciliation, no currency conversion.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from sandbox.odoo.errors import UserError
+from sandbox.odoo.orm import writing
+from sandbox.odoo.orm.environment import Env
+from sandbox.odoo.orm.fields import Field
+from sandbox.odoo.orm.model import Changes, Model, Values, api_records
+from sandbox.odoo.orm.public import PublicModel
+
+RECEIVABLE, PAYABLE, TAX, INCOME, EXPENSE = 7, 16, 17, 27, 33
+_JOURNALS = {"out_invoice": 1, "out_refund": 1, "in_invoice": 2, "in_refund": 2, "entry": 3}
+
+_LINES = """
+UPDATE account_move_line l SET price_subtotal = f.subtotal, price_total = f.subtotal + f.tax,
+    balance = f.sign * f.subtotal, amount_currency = f.sign * f.subtotal,
+    debit = greatest(f.sign * f.subtotal, 0), credit = greatest(-f.sign * f.subtotal, 0)
+FROM (
+    SELECT x.*, coalesce((SELECT sum(round(x.subtotal * t.amount / 100, 2)) FROM account_move_line_account_tax_rel r
+        JOIN account_tax t ON t.id = r.account_tax_id WHERE r.account_move_line_id = x.id), 0) AS tax
+    FROM (
+        SELECT l.id, round(l.quantity * l.price_unit * (1 - coalesce(l.discount, 0) / 100), 2) AS subtotal,
+            CASE WHEN m.move_type IN ('out_invoice', 'in_refund') THEN -1 ELSE 1 END AS sign
+        FROM account_move_line l JOIN account_move m ON m.id = l.move_id
+        WHERE m.id = ANY(%s::int[]) AND l.display_type = 'product' AND m.move_type <> 'entry'
+    ) x
+) f
+WHERE l.id = f.id
+"""
+
+_MOVES = """
+UPDATE account_move m SET amount_untaxed = f.untaxed, amount_tax = f.tax, amount_total = f.untaxed + f.tax,
+    amount_residual = f.untaxed + f.tax, amount_untaxed_signed = f.sign * f.untaxed, amount_tax_signed = f.sign * f.tax,
+    amount_total_signed = f.sign * (f.untaxed + f.tax), amount_residual_signed = f.sign * (f.untaxed + f.tax)
+FROM (
+    SELECT m.id, coalesce(sum(l.price_subtotal), 0) AS untaxed,
+        coalesce(sum(l.price_total - l.price_subtotal), 0) AS tax,
+        CASE WHEN m.move_type IN ('out_invoice', 'in_refund') THEN 1 ELSE -1 END AS sign
+    FROM account_move m LEFT JOIN account_move_line l ON l.move_id = m.id AND l.display_type = 'product'
+    WHERE m.id = ANY(%s::int[]) AND m.move_type <> 'entry' GROUP BY m.id
+) f
+WHERE m.id = f.id
+"""
+
+
+class Tax(PublicModel):
+    name = "account.tax"
+    label = "Tax"
+    order = "sequence, id"
+    shown_as = "({t}.name->>'en_US')"
+    defaults = {
+        "active": True,
+        "amount_type": "percent",
+        "type_tax_use": "sale",
+        "company_id": 1,
+        "sequence": 1,
+        "country_id": 1,
+        "amount": 0,
+    }
+
+    def created(self, env: Env, ids: list[int], rows: list[Values]) -> None:
+        """Only percentages on top are computed; anything else would be booked wrongly without a word."""
+        if any(row["amount_type"] != "percent" for row in rows):
+            raise UserError("The stand-in knows only taxes that are a percentage of the price.")
+
+
+class Account(PublicModel):
+    name = "account.account"
+    label = "Account"
+    shown_as = "({t}.code_store->>'1') || ' ' || ({t}.name->>'en_US')"
+    computed = (
+        Field(
+            model="account.account", name="code", kind="char", label="Code", expression="{t}.code_store->>'1'"
+        ),
+    )  # fmt: skip
+
+
+class Journal(PublicModel):
+    name = "account.journal"
+    label = "Journal"
+    shown_as = "({t}.name->>'en_US')"
+
+
+class Invoice(PublicModel):
+    name = "account.move"
+    label = "Journal Entry"
+    order = "date desc, name desc, invoice_date desc, id desc"
+    shown_as = "coalesce({t}.name, 'Draft Invoice (* ' || {t}.id || ')')"
+    defaults = {
+        "move_type": "entry",
+        "state": "draft",
+        "company_id": 1,
+        "auto_post": "no",
+        "payment_state": "not_paid",
+        "posted_before": False,
+        "checked": False,
+    }
+
+    def default_values(self, env: Env) -> Values:
+        return {**self.defaults, "date": env.now.date(), "invoice_user_id": env.uid}
+
+    def complete(self, env: Env, rows: list[Values]) -> None:
+        currency = env.count("SELECT currency_id FROM res_company WHERE id = 1")
+        for row in rows:
+            row["journal_id"] = row.get("journal_id") or _JOURNALS.get(row["move_type"], 3)
+            row["currency_id"] = row.get("currency_id") or currency
+            row.setdefault("commercial_partner_id", row.get("partner_id"))
+
+    def created(self, env: Env, ids: list[int], rows: list[Values]) -> None:
+        self.refresh(env, ids)
+
+    def before_write(self, env: Env, changes: Changes) -> None:
+        touched = [one for one, values in changes.items() if {"invoice_line_ids", "line_ids"} & set(values)]
+        if env.count("SELECT count(*) FROM account_move WHERE id = ANY(%s::int[]) AND state = 'posted'", [touched]):
+            raise UserError("You cannot modify a posted entry of this journal because it is posted.")
+
+    def after_write(self, env: Env, changes: Changes) -> None:
+        self.refresh(env, list(changes))
+
+    def before_unlink(self, env: Env, ids: list[int]) -> None:
+        if env.count("SELECT count(*) FROM account_move WHERE id = ANY(%s::int[]) AND posted_before", [ids]):
+            raise UserError("You can't delete a posted journal item. Don’t play games with your accounting records.")
+
+    def refresh(self, env: Env, ids: list[int]) -> None:
+        """Amounts of drafts, from their lines."""
+        drafts = env.ids("SELECT id FROM account_move WHERE id = ANY(%s::int[]) AND state = 'draft'", [ids])
+        env.rows(_LINES, [drafts])
+        env.rows(_MOVES, [drafts])
+
+    @api_records
+    def action_post(self, env: Env, ids: list[int]) -> bool:
+        """Number and book drafts."""
+        self.require(env, ids)
+        for one in sorted(ids):
+            self._post(env, one)
+        return False
+
+    def _post(self, env: Env, one: int) -> None:
+        state, move_type, partner, day, untaxed, tax = env.rows(
+            "SELECT state, move_type, partner_id, coalesce(invoice_date, %s), coalesce(amount_untaxed, 0),"
+            " coalesce(amount_tax, 0) FROM account_move WHERE id = %s",
+            [env.now.date(), one],
+        )[0]
+        if state != "draft":
+            raise UserError("The entry must be in draft.")
+        if not env.count("SELECT count(*) FROM account_move_line WHERE move_id = %s", [one]):
+            raise UserError("You need to add a line before posting.")
+        if move_type != "entry" and not partner:
+            raise UserError(
+                "The field 'Customer' is required, please complete it to validate the Customer Invoice."
+            )
+        if move_type != "entry":
+            self._book_counterpart(env, one, move_type, untaxed, tax)
+        self._number(env, one, day)
+
+    def _book_counterpart(self, env: Env, one: int, move_type: str, untaxed: Decimal, tax: Decimal) -> None:
+        sign = 1 if move_type in ("out_invoice", "in_refund") else -1
+        owed = RECEIVABLE if move_type.startswith("out") else PAYABLE
+        booked = [(owed, "payment_term", sign * (untaxed + tax)), (TAX, "tax", -sign * tax)]
+        rows = [
+            {"move_id": one, "account_id": account, "display_type": kind, "balance": amount}
+            for account, kind, amount in booked
+            if amount or kind == "payment_term"
+        ]
+        writing.create(env.model("account.move.line"), env, rows)
+
+    def _number(self, env: Env, one: int, day: Any) -> None:
+        env.rows(
+            "UPDATE account_move m SET state = 'posted', posted_before = true, invoice_date = CASE WHEN move_type ="
+            " 'entry' THEN invoice_date ELSE %(day)s END, date = %(day)s, invoice_date_due = coalesce(invoice_date_due,"
+            " CASE WHEN move_type <> 'entry' THEN %(day)s::date END), payment_reference = coalesce(payment_reference,"
+            " n.name), name = n.name, sequence_number = n.number, sequence_prefix = n.prefix, write_date = %(now)s"
+            " FROM (SELECT p.prefix, p.number, p.prefix || lpad(p.number::text, 5, '0') AS name FROM ("
+            "   SELECT j.code || '/' || extract(year FROM %(day)s::date) || '/' AS prefix,"
+            "     (SELECT coalesce(max(o.sequence_number), 0) + 1 FROM account_move o WHERE o.journal_id = j.id"
+            "       AND o.sequence_prefix = j.code || '/' || extract(year FROM %(day)s::date) || '/') AS number"
+            "   FROM account_journal j JOIN account_move i ON i.journal_id = j.id WHERE i.id = %(id)s) p) n"
+            " WHERE m.id = %(id)s",
+            {"id": one, "day": day, "now": env.now},
+        )
+        env.rows(
+            "UPDATE account_move_line l SET parent_state = m.state, move_name = m.name, date = m.date,"
+            " invoice_date = m.invoice_date FROM account_move m WHERE m.id = l.move_id AND m.id = %s",
+            [one],
+        )
+
+
+class InvoiceLine(PublicModel):
+    name = "account.move.line"
+    label = "Journal Item"
+    order = "date desc, move_name desc, id"
+    shown_as = "coalesce({t}.move_name, '') || coalesce(' ' || {t}.name, '')"
+    defaults = {"display_type": "product", "quantity": 1.0, "price_unit": 0, "discount": 0, "sequence": 100,
+                "balance": 0, "debit": 0, "credit": 0, "amount_currency": 0}  # fmt: skip
+
+    def complete(self, env: Env, rows: list[Values]) -> None:
+        found = env.rows(
+            "SELECT id, move_type, company_id, currency_id, partner_id, journal_id, date FROM account_move"
+            " WHERE id = ANY(%s::int[])",
+            [[row["move_id"] for row in rows if row.get("move_id")]],
+        )
+        moves = {row[0]: row for row in found}
+        for row in rows:
+            self._balance(row)
+            self._from_move(row, moves.get(row.get("move_id")))
+
+    def _balance(self, row: Values) -> None:
+        balance = Decimal(str(row["balance"])) or Decimal(str(row["debit"])) - Decimal(str(row["credit"]))
+        row.update(balance=balance, amount_currency=balance, debit=max(balance, Decimal(0)),
+                   credit=max(-balance, Decimal(0)))  # fmt: skip
+
+    def _from_move(self, row: Values, move: tuple[Any, ...] | None) -> None:
+        if move is None:
+            return
+        _, move_type, company, currency, partner, journal, day = move
+        defaults = {"company_id": company, "company_currency_id": currency, "currency_id": currency,
+                    "partner_id": partner, "journal_id": journal, "date": day, "parent_state": "draft"}  # fmt: skip
+        for name, value in defaults.items():
+            row.setdefault(name, value)
+        if row["display_type"] == "product" and not row.get("account_id"):
+            row["account_id"] = INCOME if move_type.startswith("out") else EXPENSE
+
+
+MODELS: tuple[type[Model], ...] = (Tax, Account, Journal, Invoice, InvoiceLine)
