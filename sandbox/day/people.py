@@ -120,7 +120,9 @@ def _customer(number: int, rng: random.Random, *, delivery_country: str | None) 
         contact_name=f"{given} {family}",
         email=f"orders@{family.lower()}-{number}.example",
         # The first ones have one whatever happens: buyers are linked by it.
-        vat_number=f"{addresses[0].country_code}{300_000_000 + 7 * number}" if number <= SAME_CUSTOMERS or number % 6 else None,
+        vat_number=f"{addresses[0].country_code}{300_000_000 + 7 * number}"
+        if number <= SAME_CUSTOMERS or number % 6
+        else None,
         addresses=tuple(addresses),
     )
 

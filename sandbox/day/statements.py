@@ -64,7 +64,7 @@ def play(transactions: Iterable[Transaction], sources: Sources, *, pace_orders_s
     with ThreadPoolExecutor(len(SOURCES)) as pool:
         for chunk in _chunks(transactions):
             # list() lets an error out.
-            list(pool.map(lambda name, chunk=chunk: _commit(sources.of(name), name, chunk), SOURCES))
+            list(pool.map(lambda name, chunk=chunk: commit(sources.of(name), _of(name, chunk)), SOURCES))
             count += len(chunk)
             orders += sum(transaction.starts_order for transaction in chunk)
             if pace_orders_s is not None:
@@ -72,19 +72,23 @@ def play(transactions: Iterable[Transaction], sources: Sources, *, pace_orders_s
     return count
 
 
+def commit(connection: psycopg.Connection, transactions: Iterable[Transaction]) -> None:
+    """Commit the transactions one by one over the connection to their database, in one round trip."""
+    cursor = psycopg.ClientCursor(connection)
+    parts: list[str] = []
+    for transaction in transactions:
+        queries = (cursor.mogrify(each.query, each.values or None) for each in transaction.statements)
+        parts += ["BEGIN", *queries, "COMMIT"]
+    if parts:
+        # mogrify has put the values in, quoted.
+        cursor.execute(";\n".join(parts).encode())
+
+
+def _of(database: str, chunk: Sequence[Transaction]) -> Iterator[Transaction]:
+    return (transaction for transaction in chunk if transaction.database == database)
+
+
 def _chunks(transactions: Iterable[Transaction]) -> Iterator[list[Transaction]]:
     rest = iter(transactions)
     while chunk := list(islice(rest, _CHUNK_TRANSACTIONS)):
         yield chunk
-
-
-def _commit(connection: psycopg.Connection, database: str, chunk: Sequence[Transaction]) -> None:
-    cursor = psycopg.ClientCursor(connection)
-    parts: list[str] = []
-    for transaction in chunk:
-        if transaction.database == database:
-            queries = (cursor.mogrify(each.query, each.values or None) for each in transaction.statements)
-            parts += ["BEGIN", *queries, "COMMIT"]
-    if parts:
-        # mogrify has put the values in, quoted.
-        cursor.execute(";\n".join(parts).encode())
