@@ -53,7 +53,9 @@ _ELEMENTS: dict[int, int] = {
     1231: NUMERIC,
     2951: UUID,
 }
-_ALWAYS_FIT = frozenset({BOOL, BYTEA, INT8, INT2, INT4, OID, FLOAT4, FLOAT8, TEXT, BPCHAR, VARCHAR, UUID})
+_ALWAYS_FIT = frozenset(
+    {BOOL, BYTEA, INT8, INT2, INT4, OID, FLOAT4, FLOAT8, TEXT, BPCHAR, VARCHAR, UUID, DATE, TIME}  # dates to 5881580
+)
 UNCONSTRAINED_SCALE = 10  # of numeric without a precision: DECIMAL(38, 10)
 _MOST_DIGITS = 38
 _WIDEST_SCALE = 18  # of numeric(p, s) with p above 38: leaves 20 digits before the point
@@ -69,7 +71,7 @@ def duckdb_type(column: Column) -> str:
     if element is not None:
         return f"{duckdb_type(element)}[]"
     if column.type_oid == NUMERIC:
-        precision, scale, _ = _decimal(column)
+        precision, scale, _ = decimal_parts(column)
         return f"DECIMAL({precision},{scale})"
     return _PLAIN.get(column.type_oid, "VARCHAR")
 
@@ -152,8 +154,8 @@ def checksum_sql_text(column: Column, expression: str) -> str:
     return _trimmed(expression) if column.type_oid == NUMERIC else expression
 
 
-def _decimal(column: Column) -> tuple[int, int, bool]:
-    """Return precision, scale, and whether every finite value of the column fits them.
+def decimal_parts(column: Column) -> tuple[int, int, bool]:
+    """Return a numeric's DECIMAL precision and scale, and whether every finite value of the column fits them.
 
     typmod - 4 holds the precision above 16 bits of a signed 11-bit scale. One digit is kept before the point, because
     DuckDB writes a DECIMAL(2,2) as '.25'.
@@ -172,7 +174,7 @@ def _decimal(column: Column) -> tuple[int, int, bool]:
 
 def _cast_numeric(column: Column, expression: str, wanted: str) -> str:
     """A cast to DECIMAL rounds in silence: where the column may hold more decimals, such a value is not held."""
-    _, scale, exact = _decimal(column)
+    _, scale, exact = decimal_parts(column)
     cast = f"TRY_CAST({expression} AS {wanted})"
     if exact:
         return cast

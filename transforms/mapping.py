@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.errors import CausewayError, ErrorKind
@@ -49,7 +49,7 @@ class Mapping:
     version: int
     path: Path
     text: str
-    maps: StatusMaps = StatusMaps()
+    maps: StatusMaps = field(default_factory=StatusMaps)
 
     def problem(self, line: int, message: str) -> str:
         """Return a mistake as it is reported."""
@@ -123,7 +123,7 @@ def _read_header(text: str) -> tuple[dict[str, str], dict[str, int], list[tuple[
 
 
 def _wrong_values(header: dict[str, str]) -> list[tuple[str, str]]:
-    wrong = [
+    wrong: list[tuple[str, str]] = [
         (name, f"`{name}` must be lower case letters, digits and underscores, not {header[name]!r}")
         for name in ("mapping", "source")
         if name in header and not _NAME.fullmatch(header[name])

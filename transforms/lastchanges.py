@@ -1,0 +1,154 @@
+"""The last change of each row in a batch, as one Arrow table with typed columns: what the mappings are computed over.
+
+Contract: works on the text that capture hands on, before any cast. Keys are compared as text: Postgres writes equal keys of the
+types that can be replica identities the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from cdc.batch import OP_DELETE, OP_INSERT, OP_TRUNCATE, TableChanges
+from cdc.relation import Column, Relation
+from transforms.columns import cast_sql, duckdb_type, may_not_fit
+from transforms.translator import identifier, text_literal
+
+Fetch = Callable[[Relation, pa.Table], pa.Table]
+
+INCOMPLETE, NEW, MISFIT = "_incomplete", "_new", "_misfit"
+_CAPTURED = ("_op", "_seq", "_lsn", "_committed_at")
+_META = "_op, _seq, _lsn, _committed_us"
+# What a Python datetime holds in any time zone; Postgres's infinity lies beyond.
+_FIRST_DAY, _LAST_DAY = "DATE '0001-01-02'", "DATE '9999-12-30'"
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """The last truncate of a table in a batch. `committed_us`: since 1970, UTC."""
+
+    seq: int
+    lsn: int
+    committed_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastChanges:
+    """Last changes of one relation version, `rows` as text, after its last truncate, if there is one."""
+
+    relation: Relation
+    rows: pa.Table
+    truncate: Truncate | None
+
+
+def last_changes(
+    connection: duckdb.DuckDBPyConnection, changes: TableChanges, used: Sequence[str], fetch: Fetch
+) -> LastChanges:
+    """Return the last change of each key after the last truncate.
+
+    Columns: `_op`, `_seq`, `_lsn`, `_committed_us` (since 1970, UTC), `_new` (the row did not exist before this batch), then the key's and the `used` columns as
+    text. Where Postgres did not send an unchanged value of a used column, the whole row is fetched; a row that is no longer at
+    the source is left out, for its delete follows.
+    """
+    keys = changes.relation.key_columns
+    names = [name for name in changes.relation.column_names if name in keys or name in used]
+    with _held(connection, "changes", _with_incomplete(changes, used), [*_CAPTURED, INCOMPLETE, *names]):
+        truncate = _last_truncate(connection)
+        after = -1 if truncate is None else truncate.seq
+        sql = _LAST_SQL.format(columns=_listed(names), keys=_listed(keys))
+        table = connection.execute(sql, [after]).to_arrow_table()
+    if any(name in changes.unchanged for name in used):
+        table = _completed(connection, changes.relation, table, names, fetch)
+    return LastChanges(relation=changes.relation, rows=table, truncate=truncate)
+
+
+# A row that was inserted and is inserted still, with nothing before it, is new: where its WHERE is false there is nothing to
+# delete. An insert after a delete of the same key in the same batch is not.
+_LAST_SQL = f"""
+    SELECT _op, _seq, _lsn, epoch_us(_committed_at) AS _committed_us, {INCOMPLETE}, _op = '{OP_INSERT}' AND count(*) OVER key = 1 AS {NEW}, {{columns}}
+    FROM changes WHERE _seq > ? AND _op <> '{OP_TRUNCATE}'
+    WINDOW key AS (PARTITION BY {{keys}})
+    QUALIFY _seq = max(_seq) OVER key
+"""
+
+
+def _with_incomplete(changes: TableChanges, used: Sequence[str]) -> pa.Table:
+    incomplete = np.zeros(changes.rows.num_rows, dtype=np.bool_)
+    for name in used:
+        if name in changes.unchanged:
+            incomplete |= changes.unchanged[name]
+    return changes.rows.append_column(INCOMPLETE, pa.array(incomplete))
+
+
+def _last_truncate(connection: duckdb.DuckDBPyConnection) -> Truncate | None:
+    columns = "max(_seq), max(_lsn), epoch_us(max(_committed_at))"
+    found = connection.execute(f"SELECT {columns} FROM changes WHERE _op = '{OP_TRUNCATE}'").fetchone()
+    return None if found is None or found[0] is None else Truncate(*found)
+
+
+def _completed(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, last: pa.Table, names: Sequence[str], fetch: Fetch
+) -> pa.Table:
+    """Return the changes with the rows that lack a value replaced by what the source has now."""
+    keys = _listed(relation.key_columns)
+    with _held(connection, "last", last):
+        lacking = f"SELECT {keys} FROM last WHERE {INCOMPLETE} AND _op <> '{OP_DELETE}'"
+        wanted = connection.execute(lacking).to_arrow_table()
+    if not wanted.num_rows:
+        return last
+    columns, meta = _listed(names), f"{_META}, {INCOMPLETE}, {NEW}"
+    whole = f"SELECT {meta}, {columns} FROM last WHERE NOT {INCOMPLETE} OR _op = '{OP_DELETE}'"
+    lacking = f"SELECT {meta}, {keys} FROM last WHERE {INCOMPLETE} AND _op <> '{OP_DELETE}'"
+    mended = f"SELECT {meta}, {columns} FROM ({lacking}) JOIN fetched USING ({keys})"
+    with _held(connection, "last", last), _held(connection, "fetched", fetch(relation, wanted), names):
+        return connection.execute(f"{whole} UNION ALL {mended}").to_arrow_table()
+
+
+@contextmanager
+def _held(
+    connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table, columns: Sequence[str] = ()
+) -> Iterator[None]:
+    """Let SQL read these columns of an Arrow table.
+
+    Copied, because DuckDB hands filters and joins down to pyarrow, which cannot filter string_view columns.
+    """
+    connection.register("arrow", table)
+    try:
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {_listed(columns) or '*'} FROM arrow")
+    finally:
+        connection.unregister("arrow")
+    try:
+        yield
+    finally:
+        connection.execute(f"DROP TABLE {name}")
+
+
+def typed_sql(columns: Sequence[Column], relation_name: str) -> str:
+    """Return a SELECT of the changes with these columns in their DuckDB types.
+
+    `_misfit` names the first column whose value its type cannot hold (null where all fit): a NaN, a numeric with more digits.
+    """
+    casts = [f"{cast_sql(column, identifier(column.name))} AS {identifier(column.name)}" for column in columns]
+    doubtful = [column for column in columns if may_not_fit(column)]
+    tests = "".join(
+        f" WHEN {identifier(column.name)} IS NOT NULL AND {_lost(column)} THEN {text_literal(column.name)}"
+        for column in doubtful
+    )
+    misfit = f"CASE{tests} END" if tests else "CAST(NULL AS VARCHAR)"
+    return f"SELECT {_META}, {NEW}, {misfit} AS {MISFIT}, {', '.join(casts)} FROM {relation_name}"
+
+
+def _lost(column: Column) -> str:
+    typed = cast_sql(column, identifier(column.name))
+    if duckdb_type(column) in ("DATE", "TIMESTAMP", "TIMESTAMPTZ"):
+        return f"coalesce({typed} NOT BETWEEN {_FIRST_DAY} AND {_LAST_DAY}, true)"
+    return f"{typed} IS NULL"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(identifier(name) for name in names)
