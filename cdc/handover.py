@@ -1,0 +1,76 @@
+"""Between the receiving thread, which collects messages, and poll(), which decodes them: a few chunks, never more.
+
+Back-pressure: when `full`, the receiving thread leaves the socket alone (and goes on telling the server that it lives); the
+server then waits in its own send buffer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from cdc.doorbell import Doorbell
+from cdc.lsn import ZERO, Lsn
+from cdc.relation import Relation
+
+MOST_CHUNKS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamChunk:
+    """XLogData messages as they came, and the end of WAL in the last keepalive among or behind them."""
+
+    messages: list[bytes]
+    idle_end: Lsn = ZERO
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SnapshotChunk:
+    """Rows of one table, each a message of a binary COPY. `copied_us`: when the snapshot was taken, since 1970."""
+
+    relation: Relation
+    messages: list[bytes]
+    lsn: Lsn
+    copied_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SnapshotEnd:
+    """All tables are copied as of `lsn`; the stream follows."""
+
+    relations: tuple[Relation, ...]
+    lsn: Lsn
+
+
+Chunk = StreamChunk | SnapshotChunk | SnapshotEnd
+
+
+class Handover:
+    """A queue of at most MOST_CHUNKS chunks. `wake` is set for the consumer, the doorbell rung for the producer."""
+
+    def __init__(self, wake: threading.Event, doorbell: Doorbell) -> None:
+        self._chunks: deque[Chunk] = deque()
+        self._wake = wake
+        self._doorbell = doorbell
+
+    @property
+    def full(self) -> bool:
+        """Whether the producer has to wait."""
+        return len(self._chunks) >= MOST_CHUNKS
+
+    def put(self, chunk: Chunk) -> None:
+        """Add a chunk; only the producer's thread does, after it has seen that there is room."""
+        assert not self.full
+        self._chunks.append(chunk)
+        self._wake.set()
+
+    def take(self) -> Chunk | None:
+        """Take the oldest chunk, None where there is none."""
+        if not self._chunks:
+            return None
+        was_full = self.full
+        chunk = self._chunks.popleft()
+        if was_full:
+            self._doorbell.ring()
+        return chunk

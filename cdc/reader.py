@@ -1,0 +1,242 @@
+"""PostgresReader: the application's one door for capturing one source in one lane.
+
+    reader = PostgresReader("shop", settings, Lane.ANALYTICAL, "causeway_shop_analytical", capture, wake)
+    relations = reader.open(destination.position("shop"))
+    while (batch := reader.poll()) is not None: destination.apply(batch); reader.confirm(batch.position.lsn)
+
+Contract: one thread calls open, poll, confirm and close; the receiving thread is the reader's own (`cdc.receiving`). poll decodes
+in the caller's thread. After an error: close, and open again from the destination's position.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from cdc import preconditions, publications, slots
+from cdc.batch import BatchKind, ChangeBatch, Position
+from cdc.catalog import ServerFacts, check_identities, describe, server_facts
+from cdc.connection import PlainConnection, connect
+from cdc.decoder import Decoded, StreamDecoder
+from cdc.handover import Chunk, SnapshotChunk, SnapshotEnd, StreamChunk
+from cdc.lifecycle import ReaderEvent, ReaderState, advance
+from cdc.lsn import ZERO, Lsn
+from cdc.receiving import Receiving, Task
+from cdc.relation import Relation
+from cdc.snapshot import decode_snapshot
+from config.errors import CausewayError, ErrorKind
+from config.failpoints import failpoint
+from config.settings import CaptureSettings, Lane, SourceSettings
+
+
+class PostgresReader:
+    """Reads one source for one lane: a snapshot where there is no position, then the slot's whole transactions.
+
+    `wake` is set whenever poll() may have something: a batch or an error.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: SourceSettings,
+        lane: Lane,
+        slot: str,
+        capture: CaptureSettings,
+        wake: threading.Event,
+    ) -> None:
+        self.name = name
+        self.lane = lane
+        self.slot = slot
+        self._settings = settings
+        self._capture = capture
+        self._wake = wake
+        self._state = ReaderState.NEW
+        self._until: Lsn | None = None
+        self._identity = ("", 0)
+        self._decoder: StreamDecoder | None = None
+        self._receiving: Receiving | None = None
+        self._confirmed = self._handed_out = self._server_end = ZERO
+
+    @property
+    def state(self) -> ReaderState:
+        """Where the reader is, see `cdc.lifecycle`."""
+        if self._receiving is not None and self._receiving.failed and self._state is not ReaderState.CLOSED:
+            return ReaderState.FAILED
+        return self._state
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all that was committed up to `until` has been handed out by poll()."""
+        return self._decoder is not None and self._decoder.reached_until
+
+    @property
+    def received(self) -> Lsn:
+        """End of what has come in from the server."""
+        return self._receiving.received if self._receiving is not None else ZERO
+
+    @property
+    def confirmed(self) -> Lsn:
+        """What the destination has made durable, as far as `confirm` was told."""
+        return self._confirmed
+
+    @property
+    def server_end(self) -> Lsn:
+        """Last known end of the server's log."""
+        return max(self._server_end, self._receiving.server_end if self._receiving is not None else ZERO)
+
+    def open(self, position: Position | None, until: Lsn | None = None) -> tuple[Relation, ...]:
+        """Check everything and start receiving; return the captured tables as they are now.
+
+        position: where the destination is; None lets a snapshot come first. until: transactions whose commit record begins
+        at or behind it are not handed out, and `caught_up` becomes true before them.
+        CausewayError: CONNECTION, AUTHENTICATION, PRIVILEGE, SERVER_SETTINGS, SCHEMA, SLOT_IN_USE, SLOT_MISSING, GAP,
+        IDENTITY, SETTINGS.
+        """
+        self._state = advance(self._state, ReaderEvent.OPEN)
+        self._reset(until)
+        try:
+            relations, facts = self._check(position)
+        except CausewayError as error:
+            self._state = advance(self._state, ReaderEvent.ERROR)
+            error.objects.setdefault("source", self.name)
+            raise
+        self._identity = (facts.system_identifier, facts.timeline)
+        self._server_end = facts.current_lsn
+        if position is None:
+            self._state = advance(self._state, ReaderEvent.CHECKED_NO_POSITION)
+        else:
+            self._state = advance(self._state, ReaderEvent.CHECKED_POSITION)
+            self._handed_out = self._confirmed = position.lsn
+            self._decoder = self._new_decoder(relations, position.lsn)
+        self._receiving = self._receive(position, facts)
+        return relations
+
+    def poll(self) -> ChangeBatch | None:
+        """Return the next batch, None where nothing is ready; never blocks. Raises what ended the receiving thread."""
+        receiving = self._receiving
+        if receiving is None:
+            raise CausewayError(ErrorKind.INTERNAL, f"a reader that is {self._state} was polled.", source=self.name)
+        while True:
+            failed = receiving.failed  # looked at before the queue: what came before the error comes out before it
+            chunk = receiving.handover.take()
+            if chunk is None:
+                break
+            batch = self._batch(chunk)
+            if batch is not None:
+                self._handed_out = max(self._handed_out, batch.position.lsn)
+                failpoint("reader.batch_handed_out" if batch.complete else "reader.piece_handed_out")
+                return batch
+        if failed is not None and not self.caught_up:
+            self._state = advance(self._state, ReaderEvent.ERROR)
+            raise failed
+        return None
+
+    def confirm(self, lsn: Lsn) -> None:
+        """Say that everything up to `lsn` is durable at the destination; CausewayError INTERNAL where that cannot be."""
+        if lsn < self._confirmed or lsn > self._handed_out:
+            raise CausewayError(
+                ErrorKind.INTERNAL,
+                f"{lsn} was confirmed; confirmed before is {self._confirmed}, handed out {self._handed_out}.",
+                source=self.name,
+            )
+        self._confirmed = lsn
+        if self._receiving is not None:
+            self._receiving.confirm(lsn)
+
+    def close(self) -> None:
+        """Tell the server what is confirmed, and stop. The destination's position is what the next open starts from."""
+        self._state = advance(self._state, ReaderEvent.CLOSE)
+        receiving, self._receiving = self._receiving, None
+        if receiving is not None:
+            receiving.stop()
+
+    def _reset(self, until: Lsn | None) -> None:
+        self._until = until
+        self._identity = ("", 0)
+        self._decoder = self._receiving = None
+        self._confirmed = self._handed_out = self._server_end = ZERO
+
+    def _check(self, position: Position | None) -> tuple[tuple[Relation, ...], ServerFacts]:
+        with connect(self._settings.connection, application_name=f"causeway {self.name} check") as connection:
+            facts = server_facts(connection)
+            if position is not None:
+                preconditions.check_identity(position, facts, self.slot)
+            found = next(iter(slots.status(connection, [self.slot])), None)
+            slots.check_server(connection, needs_slot=found is None or position is None)
+            preconditions.check_slot(found, position, self.slot, facts)
+            if position is not None and found is not None:
+                preconditions.check_gap(position, found)
+            relations = describe(connection, self._settings.table_names)
+            check_identities(relations)
+            self._check_publication(connection, position)
+            return relations, facts
+
+    def _check_publication(self, connection: PlainConnection, position: Position | None) -> None:
+        filters = slots.wanted_filters(self._settings, self.lane)
+        exists = publications.check_publication(connection, self.slot, self._settings.table_names, filters)
+        if not exists and position is not None:
+            raise CausewayError(
+                ErrorKind.SCHEMA,
+                f"publication {self.slot} does not exist, though the lane has read from its slot.",
+                hint="Rebuild the lane: `causeway slots drop`, `causeway slots create`, and let it take a new snapshot.",
+                publication=self.slot,
+            )
+        if position is None:
+            # Publication before slot: a slot decodes with the catalogs of its time.
+            slots.create(connection, self._settings, self.lane, self.slot)
+            failpoint("reader.slot_created")
+
+    def _receive(self, position: Position | None, facts: ServerFacts) -> Receiving:
+        task = Task(
+            name=self.name,
+            settings=self._settings,
+            lane=self.lane,
+            slot=self.slot,
+            capture=self._capture,
+            start=None if position is None else position.lsn,
+            until=self._until,
+            identity=self._identity,
+            wal_sender_timeout_ms=facts.wal_sender_timeout_ms,
+        )
+        return Receiving(task, self._wake)
+
+    def _new_decoder(self, relations: tuple[Relation, ...], start: Lsn) -> StreamDecoder:
+        capture = self._capture
+        return StreamDecoder(
+            relations, start, until=self._until, piece_bytes=capture.batch_bytes, piece_rows=capture.batch_rows
+        )
+
+    def _batch(self, chunk: Chunk) -> ChangeBatch | None:
+        match chunk:
+            case StreamChunk(messages=messages, idle_end=idle_end):
+                assert self._decoder is not None
+                decoded = self._decoder.decode(messages, idle_end)
+                return None if decoded is None else self._stream_batch(decoded)
+            case SnapshotChunk():
+                changes = (decode_snapshot(chunk),)
+                position = self._position(chunk.lsn)
+                return ChangeBatch(kind=BatchKind.SNAPSHOT, position=position, changes=changes, complete=False)
+            case SnapshotEnd(relations=relations, lsn=lsn):
+                self._decoder = self._new_decoder(relations, lsn)
+                self._state = advance(self._state, ReaderEvent.COPIED)
+                return ChangeBatch(kind=BatchKind.SNAPSHOT, position=self._position(lsn))
+
+    def _stream_batch(self, decoded: Decoded) -> ChangeBatch:
+        return ChangeBatch(
+            kind=BatchKind.STREAM,
+            position=self._position(decoded.end),
+            changes=decoded.changes,
+            complete=decoded.complete,
+            transactions=decoded.transactions,
+            last_commit_at=decoded.last_commit_at,
+        )
+
+    def _position(self, lsn: Lsn) -> Position:
+        system_identifier, timeline = self._identity
+        return Position(
+            source=self.name,
+            lane=self.lane.value,
+            lsn=lsn,
+            slot=self.slot,
+            system_identifier=system_identifier,
+            timeline=timeline,
+        )

@@ -1,0 +1,202 @@
+"""The initial copy: every row of every table under one exported snapshot, as binary COPY of text columns.
+
+Binary framing, because it needs no unescaping; text values, because a value must have one text whichever way it comes: the
+one that Postgres's output functions write, as in the stream. A cast to text is not always that (boolean, character, inet and
+cidr have casts of their own, and any type may): these go through their output function by name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import psycopg
+from psycopg import pq, sql
+
+from cdc.batch import OP_INSERT, TableChanges
+from cdc.catalog import check_identities, describe
+from cdc.connection import PlainConnection
+from cdc.copy_messages import Interrupted, Taken, command, take
+from cdc.doorbell import Doorbell
+from cdc.driver_errors import translate
+from cdc.exported_snapshot import ConsistentView
+from cdc.handover import Handover, SnapshotChunk, SnapshotEnd
+from cdc.protocol import protocol_error
+from cdc.relation import Relation
+from cdc.table_changes import meta_arrays, rows_table
+from cdc.tuples import decode_copied_rows
+from cdc.wire import Wire
+from config.failpoints import failpoint
+from config.settings import CaptureSettings
+
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+_HEADER_BYTES = len(_SIGNATURE) + 8  # and two int32: flags, size of the header's extension
+_TRAILER = b"\xff\xff"
+_LOOK_S = 1.0
+
+_PARTITIONED = "SELECT oid::int8 FROM pg_class WHERE oid = ANY (%s) AND relkind = 'p'"
+
+# Types whose cast to text is a function: their text is not what their output function writes.
+_OUTPUT_FUNCTIONS = """
+SELECT t.oid::int8, n.nspname, p.proname
+FROM pg_type t JOIN pg_proc p ON p.oid = t.typoutput JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE t.oid = ANY (%s) AND (t.typtype = 'd' OR EXISTS (
+    SELECT FROM pg_cast WHERE castsource = t.oid AND casttarget = 'text'::regtype AND castmethod = 'f'))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotCopier:
+    """Copies tables to a handover, on the receiving thread."""
+
+    handover: Handover
+    doorbell: Doorbell
+    stopped: Callable[[], bool]
+    capture: CaptureSettings
+
+    def copy(self, view: ConsistentView, tables: Sequence[str], row_filters: Mapping[str, str]) -> None:
+        """Hand over all rows that the view sees, then a SnapshotEnd; Interrupted where the reader is closed."""
+        relations = describe(view.connection, tables)
+        check_identities(relations)
+        outputs = output_functions(view.connection, relations)
+        roots = _partitioned(view.connection, relations)
+        for relation in relations:
+            row_filter = row_filters.get(relation.qualified_name)
+            statement = copy_statement(relation, outputs, only=relation.oid not in roots, row_filter=row_filter)
+            self._copy_table(view, relation, statement)
+            failpoint("reader.snapshot_table_copied")
+        self._wait_for_room()
+        self.handover.put(SnapshotEnd(relations=relations, lsn=view.lsn))
+
+    def _copy_table(self, view: ConsistentView, relation: Relation, statement: sql.Composed) -> None:
+        command(view.connection, statement.as_string(view.connection), self.doorbell, self.stopped)
+        copied_us = time.time_ns() // 1000
+        frame = _CopyFrame()
+        taken = Taken.EMPTY
+        while taken is not Taken.ENDED:
+            messages: list[bytes] = []
+            taken = self._collect(view.connection.pgconn, messages)
+            frame.strip(messages)
+            self._wait_for_room()
+            if messages:
+                chunk = SnapshotChunk(relation=relation, messages=messages, lsn=view.lsn, copied_us=copied_us)
+                self.handover.put(chunk)
+        _finish(view.connection, relation)
+        frame.end()
+
+    def _collect(self, wire: pq.abc.PGconn, messages: list[bytes]) -> Taken:
+        """Collect until a chunk is full or the copy has ended."""
+        size = 0
+        while True:
+            taken, moved = take(
+                wire, messages, self.capture.batch_rows, self.capture.batch_bytes - size, lambda _: False
+            )
+            size += moved
+            if taken is not Taken.EMPTY:
+                return taken
+            if self.stopped():
+                raise Interrupted
+            self.doorbell.wait(wire.socket, _LOOK_S)
+            wire.consume_input()
+
+    def _wait_for_room(self) -> None:
+        while self.handover.full:
+            self.doorbell.wait(None, _LOOK_S)
+            if self.stopped():
+                raise Interrupted
+
+
+def output_functions(connection: PlainConnection, relations: Sequence[Relation]) -> dict[int, sql.Identifier]:
+    """Return the output functions, by type OID, of the types whose cast to text would not do."""
+    oids = sorted({column.type_oid for relation in relations for column in relation.columns})
+    try:
+        rows = connection.execute(_OUTPUT_FUNCTIONS, [oids]).fetchall()
+    except psycopg.Error as error:
+        raise translate(error, "reading the types of the captured tables") from error
+    return {oid: sql.Identifier(schema, name) for oid, schema, name in rows}
+
+
+def _partitioned(connection: PlainConnection, relations: Sequence[Relation]) -> set[int]:
+    try:
+        rows = connection.execute(_PARTITIONED, [[relation.oid for relation in relations]]).fetchall()
+    except psycopg.Error as error:
+        raise translate(error, "reading the captured tables") from error
+    return {oid for (oid,) in rows}
+
+
+def text_columns(relation: Relation, outputs: Mapping[int, sql.Identifier]) -> sql.Composed:
+    """Build the list of a relation's columns, each as the text that its output function writes."""
+    return sql.SQL(", ").join(
+        sql.SQL("{}({})::pg_catalog.text").format(outputs[column.type_oid], sql.Identifier(column.name))
+        if column.type_oid in outputs
+        else sql.SQL("{}::pg_catalog.text").format(sql.Identifier(column.name))
+        for column in relation.columns
+    )
+
+
+def copy_statement(
+    relation: Relation, outputs: Mapping[int, sql.Identifier], *, only: bool, row_filter: str | None = None
+) -> sql.Composed:
+    """Build the COPY of a table. `only`: without tables that inherit, as the publication; not for a partitioned one."""
+    # The filter is SQL of the settings, reviewed with them, as a mapping is.
+    condition = sql.SQL(f" WHERE ({row_filter})") if row_filter else sql.SQL("")
+    return sql.SQL("COPY (SELECT {} FROM {}{}{}) TO STDOUT (FORMAT binary)").format(
+        text_columns(relation, outputs),
+        sql.SQL("ONLY " if only else ""),
+        sql.Identifier(relation.schema, relation.table),
+        condition,
+    )
+
+
+def decode_snapshot(chunk: SnapshotChunk) -> TableChanges:
+    """Decode a chunk into inserts; their `_lsn` is the snapshot's, their `_xid` 0."""
+    wire = Wire(chunk.messages)
+    rows = len(wire)
+    columns = decode_copied_rows(wire, len(chunk.relation.columns))
+    same = np.ones(rows, dtype=np.int64)
+    letters = np.full(rows, ord(OP_INSERT), dtype=np.uint8)
+    meta = meta_arrays(letters, np.arange(rows, dtype=np.int64), same * chunk.lsn, same * 0, same * chunk.copied_us)
+    table = rows_table(wire, chunk.relation.column_names, columns, meta)
+    return TableChanges(relation=chunk.relation, rows=table)
+
+
+class _CopyFrame:
+    """What stands around the rows of a binary copy: a header before the first, a trailer behind the last."""
+
+    def __init__(self) -> None:
+        self._header_seen = self._trailer_seen = False
+
+    def strip(self, messages: list[bytes]) -> None:
+        """Take header and trailer out of the next messages; the header comes in one message with the first row."""
+        if messages and not self._header_seen:
+            messages[0] = _without_header(messages[0])
+            self._header_seen = True
+        if messages and messages[-1] == _TRAILER:
+            self._trailer_seen = True
+            messages.pop()
+
+    def end(self) -> None:
+        """Refuse a copy that ended without its trailer."""
+        if not self._trailer_seen:
+            raise protocol_error("a binary copy ends without its trailer")
+
+
+def _without_header(message: bytes) -> bytes:
+    if (
+        len(message) < _HEADER_BYTES
+        or not message.startswith(_SIGNATURE)
+        or any(message[len(_SIGNATURE) : _HEADER_BYTES])
+    ):
+        raise protocol_error("a binary copy begins with another header")
+    return message[_HEADER_BYTES:]
+
+
+def _finish(connection: PlainConnection, relation: Relation) -> None:
+    """Take the results behind the data; an error in the middle of a copy is reported here."""
+    wire = connection.pgconn
+    while (result := wire.get_result()) is not None:
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            error = psycopg.errors.error_from_result(result, encoding="utf-8")
+            raise translate(error, f"copying {relation.qualified_name}", table=relation.qualified_name) from error

@@ -1,0 +1,241 @@
+"""The receiving side of a slot: START_REPLICATION, messages into chunks, standby status back. Runs on the receiving thread.
+
+Three positions, never mixed: `received` is the end of what has come in; what is durable only the destination knows, and it says
+so through `confirm`; `confirmed` is what it said, the only thing that the server is ever told, as written, flushed and applied,
+even when a keepalive asks for a reply at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from psycopg import pq, sql
+
+from cdc.connection import PlainConnection
+from cdc.copy_messages import Interrupted, Taken, command, failed, rows_of, take
+from cdc.doorbell import Doorbell
+from cdc.handover import Handover, StreamChunk
+from cdc.lsn import ZERO, Lsn
+from cdc.protocol import KEEPALIVE, KEEPALIVE_BYTES, parse_keepalive, standby_status
+from config.errors import CausewayError, ErrorKind
+from config.failpoints import failpoint
+from config.settings import CaptureSettings
+
+# An idle source moves its slot on, at the cost of one small commit at the destination: after so many bytes of other tables'
+# WAL, or after status_interval_s.
+IDLE_ADVANCE_BYTES = 1 << 20
+# A server says nothing for at most wal_sender_timeout / 2 (60 s by default). Behind a dead connection nobody does.
+SILENCE_S = 120.0
+_TLS_LOOK_S = 0.2  # libpq may hold decrypted bytes that no poll of the socket shows
+_UNTIL_PING_S = 0.3
+_CONFIRM_DELAY_S = 0.1  # a confirmation need not travel more often
+
+
+class StreamReceiver:
+    """One connection's stream, from START_REPLICATION to its end.
+
+    `until`: the server is asked where it is as soon as nothing comes, instead of when it says so by itself.
+    """
+
+    def __init__(
+        self,
+        connection: PlainConnection,
+        capture: CaptureSettings,
+        handover: Handover,
+        doorbell: Doorbell,
+        stopped: Callable[[], bool],
+        *,
+        until: Lsn | None,
+        wal_sender_timeout_ms: int,
+    ) -> None:
+        self._connection = connection
+        self._wire: pq.abc.PGconn = connection.pgconn
+        self._capture = capture
+        self._handover = handover
+        self._doorbell = doorbell
+        self._stopped = stopped
+        self._until = until
+        self._status_interval_s = capture.status_interval_s
+        if wal_sender_timeout_ms:
+            self._status_interval_s = min(capture.status_interval_s, wal_sender_timeout_ms / 3000)
+        self.received = self.server_end = ZERO
+        self.confirmed = self._told = ZERO
+        self._reply_wanted = False
+        self._messages: list[bytes] = []
+        self._bytes = 0
+        self._chunk_since = self._status_at = self._heard_at = self._idle_at = 0.0
+        self._offered_end = ZERO
+
+    def start(self, slot: str, at: Lsn) -> None:
+        """Ask for the slot's changes from `at` on; CausewayError SLOT_IN_USE, SLOT_MISSING, GAP, CONNECTION."""
+        publication = sql.Literal(f'"{slot}"').as_string(self._connection)
+        text = f"START_REPLICATION SLOT \"{slot}\" LOGICAL {at} (proto_version '1', publication_names {publication})"
+        command(self._connection, text, self._doorbell, self._stopped)
+        self._wire.nonblocking = 1
+        self.received = self._offered_end = at
+        self._heard_at = self._idle_at = time.monotonic()
+
+    def run(self) -> None:
+        """Receive until interrupted; CausewayError CONNECTION when the server ends the stream."""
+        try:
+            while not self._stopped():
+                self._turn()
+            raise Interrupted
+        finally:
+            self._say_goodbye()
+
+    def confirm(self, lsn: Lsn) -> None:
+        """Take note, from another thread, of what is durable; the receiving thread tells the server."""
+        self.confirmed = lsn
+        self._doorbell.ring()
+
+    def _turn(self) -> None:
+        """One turn: take what is there, hand over what is due, say how far we are, wait."""
+        taken = Taken.FULL if self._chunk_full() else self._take()
+        if taken is Taken.ENDED:
+            self._hand_over()
+            raise self._ended()
+        self._hand_over_if_due()
+        self._tell_if_due()
+        if taken is Taken.FULL:
+            if self._chunk_full():
+                self._doorbell.wait(None, self._status_interval_s / 2)
+                self._heard_at = time.monotonic()
+        elif self._doorbell.wait(self._wire.socket, self._patience_s()) or self._wire.ssl_in_use:
+            self._wire.consume_input()
+        self._check_silence()
+
+    def _chunk_full(self) -> bool:
+        capture = self._capture
+        return self._bytes >= capture.batch_bytes or len(self._messages) >= capture.batch_rows
+
+    def _take(self) -> Taken:
+        if not self._messages:
+            self._chunk_since = time.monotonic()
+        taken, moved = take(
+            self._wire,
+            self._messages,
+            self._capture.batch_rows,
+            self._capture.batch_bytes - self._bytes,
+            self._keepalive,
+        )
+        if moved:
+            self._bytes += moved
+            self._heard_at = time.monotonic()
+            self.received = max(self.received, Lsn(int.from_bytes(self._messages[-1][1:9], "big")))
+        return taken
+
+    def _keepalive(self, data: bytes) -> bool:
+        """Take a keepalive in; False for anything else."""
+        if len(data) != KEEPALIVE_BYTES or data[0] != KEEPALIVE:
+            return False
+        message = parse_keepalive(data)
+        self.received = self.server_end = max(self.received, message.wal_end)
+        self._reply_wanted |= message.reply_wanted
+        self._heard_at = time.monotonic()
+        return True
+
+    def _hand_over_if_due(self) -> None:
+        if self._handover.full:
+            return
+        if self._messages:
+            if self._chunk_full() or time.monotonic() - self._chunk_since >= self._capture.batch_wait_ms / 1000:
+                self._hand_over()
+        elif self._idle_due():
+            self._hand_over()
+
+    def _idle_due(self) -> bool:
+        """Whether a source without changes for us should move its position on."""
+        advance = self.server_end - self._offered_end
+        if advance <= 0:
+            return False
+        reached = self._until is not None and self._offered_end < self._until <= self.server_end
+        waited = time.monotonic() - self._idle_at >= self._status_interval_s
+        return reached or waited or self._reply_wanted or advance >= IDLE_ADVANCE_BYTES
+
+    def _hand_over(self) -> None:
+        if not self._messages and self.server_end <= self._offered_end:
+            return
+        if self._handover.full:
+            return
+        self._handover.put(StreamChunk(messages=self._messages, idle_end=self.server_end))
+        self._messages, self._bytes = [], 0
+        self._idle_at = time.monotonic()
+        self._offered_end = self.server_end
+
+    def _tell_if_due(self) -> None:
+        now = time.monotonic()
+        waited = now - self._status_at
+        news = self.confirmed > self._told
+        asking = self._until is not None and self.server_end < self._until and now - self._heard_at > _UNTIL_PING_S
+        asking = asking and waited > _UNTIL_PING_S
+        silent = now - self._heard_at > SILENCE_S / 2 and waited > 1
+        due = waited >= self._status_interval_s or (news and waited >= _CONFIRM_DELAY_S) or asking or silent
+        if due or self._reply_wanted:
+            self._tell(want_reply=asking or silent)
+
+    def _tell(self, *, want_reply: bool) -> None:
+        confirmed = self.confirmed
+        if confirmed > self._told:
+            failpoint("reader.before_confirm")
+        self._wire.put_copy_data(standby_status(confirmed, datetime.now(UTC), want_reply=want_reply))
+        self._wire.flush()
+        if confirmed > self._told:
+            self._told = confirmed
+            failpoint("reader.after_confirm")
+        self._reply_wanted = False
+        self._status_at = time.monotonic()
+
+    def _patience_s(self) -> float:
+        """How long nothing has to be done unless something comes."""
+        now = time.monotonic()
+        patience = self._status_at + self._status_interval_s - now
+        if self._messages:
+            patience = min(patience, self._chunk_since + self._capture.batch_wait_ms / 1000 - now)
+        elif self.server_end > self._offered_end:
+            patience = min(patience, self._idle_at + self._status_interval_s - now)
+        if self.confirmed > self._told:
+            patience = min(patience, self._status_at + _CONFIRM_DELAY_S - now)
+        if self._until is not None and self.server_end < self._until:
+            patience = min(patience, _UNTIL_PING_S)
+        if self._wire.ssl_in_use:
+            patience = min(patience, _TLS_LOOK_S)
+        return max(patience, 0.001)
+
+    def _check_silence(self) -> None:
+        if time.monotonic() - self._heard_at > SILENCE_S:
+            raise CausewayError(
+                ErrorKind.CONNECTION,
+                f"the server has said nothing for {SILENCE_S:.0f} s.",
+                hint="The connection is taken for dead; the bridge opens another one.",
+            )
+
+    def _ended(self) -> CausewayError:
+        """Return the error for a stream that the server has ended: by an error, or in order, at its shutdown."""
+        result = self._wire.get_result()
+        if result is not None and result.status == pq.ExecStatus.FATAL_ERROR:
+            return failed(result)
+        return CausewayError(
+            ErrorKind.CONNECTION,
+            "the server has ended the replication stream.",
+            hint="It is being shut down or restarted; the bridge connects again.",
+        )
+
+    def _say_goodbye(self) -> None:
+        """Tell the server what is durable a last time, if it still listens."""
+        if self._wire.status != pq.ConnStatus.OK or self._wire.transaction_status == pq.TransactionStatus.UNKNOWN:
+            return
+        try:
+            self._tell(want_reply=False)
+            self._wire.put_copy_end()
+            self._wire.flush()
+        except Exception:  # noqa: BLE001, S110  whatever ended the stream is the error that counts
+            pass
+
+
+def identify(connection: PlainConnection, doorbell: Doorbell, stopped: Callable[[], bool]) -> tuple[str, int]:
+    """Return the system identifier and timeline of the server behind a replication connection."""
+    (row,) = rows_of(command(connection, "IDENTIFY_SYSTEM", doorbell, stopped))
+    return str(row[0]), int(row[1] or 0)

@@ -1,0 +1,89 @@
+"""Row data decoded a column at a time, all rows in step: pgoutput's TupleData, and rows of COPY (FORMAT binary).
+
+Both hold a count of columns (int16) and then each column's value; here every row keeps its own position, and one pass a column
+moves all of them on. Sources: PostgreSQL documentation, "Logical Replication Message Formats" (TupleData), and COPY, "Binary
+Format". No bytes behind a row's end are taken for its data: CausewayError PROTOCOL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cdc.protocol import protocol_error
+from cdc.text_column import TextColumn, text_views
+from cdc.wire import Int64s, Wire
+
+_TEXT, _NULL, _UNCHANGED = ord("t"), ord("n"), ord("u")
+
+# (wire, positions, ends) -> (column, positions behind it)
+Step = Callable[[Wire, Int64s, Int64s], tuple[TextColumn, Int64s]]
+
+
+def decode_tuples(wire: Wire, at: Int64s, ends: Int64s, width: int) -> tuple[list[TextColumn], Int64s]:
+    """Decode the TupleData that begin at `at` (n,), of `width` columns each; return columns and positions behind them."""
+    return _decode(wire, at, ends, width, _tuple_column)
+
+
+def decode_copied_rows(wire: Wire, width: int) -> list[TextColumn]:
+    """Decode all messages of the wire as rows of a binary COPY of `width` text columns."""
+    columns, at = _decode(wire, wire.begins, wire.ends, width, _copied_column)
+    if (at != wire.ends).any():
+        raise protocol_error("a copied row has trailing bytes")
+    return columns
+
+
+def _decode(wire: Wire, at: Int64s, ends: Int64s, width: int, step: Step) -> tuple[list[TextColumn], Int64s]:
+    if (at + 2 > ends).any() or (wire.int16(at) != width).any():
+        raise protocol_error(f"a row does not have the {width} columns of its table")
+    at = at + 2
+    columns = []
+    for _ in range(width):
+        column, at = step(wire, at, ends)
+        columns.append(column)
+    return columns, at
+
+
+def _tuple_column(wire: Wire, at: Int64s, ends: Int64s) -> tuple[TextColumn, Int64s]:
+    """Take one column: kind byte, and for text an int32 length and the value.
+
+    A row that ended early is caught without a test of its own: no kind byte is 'w', which begins the next message, or the
+    padding's zero.
+    """
+    kind = wire.u8[at]
+    text = kind == _TEXT
+    length = wire.int32(at + 1)
+    if text.all():
+        start = at + 5
+        behind = start + length
+        _check(length, behind, ends)
+        return TextColumn(text_views(wire, start, length)), behind
+    unchanged = kind == _UNCHANGED
+    if not (text | unchanged | (kind == _NULL)).all():
+        raise protocol_error("a value is neither text, null nor unchanged, or its row ends early")
+    length[~text] = 0
+    behind = at + np.where(text, length + 5, 1)
+    _check(length, behind, ends)
+    views = text_views(wire, np.minimum(at + 5, ends), length)
+    return TextColumn(views, text, unchanged if unchanged.any() else None), behind
+
+
+def _copied_column(wire: Wire, at: Int64s, ends: Int64s) -> tuple[TextColumn, Int64s]:
+    """Take one column: an int32 length, -1 for null, and the value."""
+    length = wire.int32(at)
+    start = at + 4
+    valid = length != -1
+    if valid.all():
+        behind = start + length
+        _check(length, behind, ends)
+        return TextColumn(text_views(wire, start, length)), behind
+    length[~valid] = 0
+    behind = start + length
+    _check(length, behind, ends)
+    return TextColumn(text_views(wire, start, length), valid), behind
+
+
+def _check(length: Int64s, behind: Int64s, ends: Int64s) -> None:
+    if (length < 0).any() or (behind > ends).any():
+        raise protocol_error("a value is longer than its row")
