@@ -95,7 +95,7 @@ class Cluster:
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the server as our child, without waiting for it."""
         with (self.root / "server.log").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603
+            return subprocess.Popen(
                 [self.bin_path / "postgres", "-D", self.data],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -122,7 +122,7 @@ class Cluster:
     def _run_initdb(self) -> None:
         options = ["--no-sync", "--no-instructions", "--encoding=UTF8", "--locale=C", "--auth=trust"]
         try:
-            subprocess.run(  # noqa: S603
+            subprocess.run(
                 [self.bin_path / "initdb", "-D", self.data, "-U", SUPERUSER, *options],
                 check=True,
                 stdin=subprocess.DEVNULL,

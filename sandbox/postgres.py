@@ -91,7 +91,7 @@ class EmbeddedPostgres:
             self._directory.remove()
             self._directory = self._cluster = None
             if self._watchdog is not None:
-                self._watchdog.wait()
+                watchdog.finish(self._watchdog)
 
     @property
     def directory(self) -> Path:

@@ -64,7 +64,7 @@ def _named_account() -> pwd.struct_passwd | None:
     with contextlib.suppress(KeyError):
         return pwd.getpwnam(_ACCOUNT)
     with contextlib.suppress(KeyError, OSError, subprocess.CalledProcessError):
-        subprocess.run(["useradd", "--system", _ACCOUNT], check=True, capture_output=True)  # noqa: S603, S607
+        subprocess.run(["useradd", "--system", _ACCOUNT], check=True, capture_output=True)  # noqa: S607
         return pwd.getpwnam(_ACCOUNT)
     return None
 

@@ -18,7 +18,7 @@ def start(directory: Path) -> subprocess.Popen[bytes]:
     """Start the watchdog of `directory`, whose lock the caller holds."""
     # Its own session and no inherited streams: Ctrl-C is for the owner, and nobody's pipe stays open for it.
     # The checkout's root goes first on its path, so that it finds this package wherever it is started.
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         [sys.executable, "-P", "-c", _PROGRAM, str(Path(__file__).parents[1]), str(directory)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -26,6 +26,16 @@ def start(directory: Path) -> subprocess.Popen[bytes]:
         start_new_session=True,
         cwd="/",
     )
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a watchdog whose directory has been removed and unlocked."""
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        # Somebody else holds the lock: a process forked past Python, which did not close it.
+        process.kill()
+        process.wait()
 
 
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from sandbox.watchdog import watch; watch(sys.argv[2])"

@@ -11,8 +11,8 @@ import subprocess
 
 import pytest
 
-# The fixtures `postgres` and `database`.
-pytest_plugins = ["tests.fixtures.postgres"]
+# The fixtures `postgres` and `database`, and `sources`.
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.sources"]
 
 
 def java_major() -> int:

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from sandbox.postgres import EmbeddedPostgres, PostgresStartError
+from sandbox.private_directory import sweep
 from tests.fixtures.postgres import FreshDatabase
 
 _OWNER = """
@@ -20,7 +21,7 @@ import sys, time
 from sandbox.postgres import EmbeddedPostgres
 server = EmbeddedPostgres()
 server.open()
-print(server.directory, server.pid, flush=True)
+print(server.directory, server.pid, server._watchdog.pid, flush=True)
 time.sleep(60)
 """
 
@@ -105,10 +106,30 @@ def test_nothing_is_left_of_a_killed_owner(number: signal.Signals) -> None:
     )
     with owner:
         assert owner.stdout is not None
-        directory, pid = owner.stdout.readline().split()
+        directory, pid, _ = owner.stdout.readline().split()
         owner.send_signal(number)
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline and (Path(directory).exists() or psutil.pid_exists(int(pid))):
         time.sleep(0.05)
     assert not Path(directory).exists()
     assert not psutil.pid_exists(int(pid))
+
+
+def test_the_next_server_cleans_up_where_the_watchdog_was_killed_as_well() -> None:
+    checkout = Path(__file__).parents[3]
+    with subprocess.Popen([sys.executable, "-c", _OWNER], stdout=subprocess.PIPE, text=True, cwd=checkout) as owner:
+        assert owner.stdout is not None
+        directory, pid, watchdog = owner.stdout.readline().split()
+        psutil.Process(int(watchdog)).kill()
+        owner.kill()
+    assert Path(directory).exists()
+    assert psutil.pid_exists(int(pid))
+    with EmbeddedPostgres():
+        assert not Path(directory).exists()
+        assert not psutil.pid_exists(int(pid))
+
+
+def test_a_servers_directory_in_use_is_left_alone(postgres: EmbeddedPostgres) -> None:
+    sweep()
+    assert postgres.directory.exists()
+    assert postgres.pid is not None
