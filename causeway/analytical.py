@@ -1,0 +1,90 @@
+"""The analytical lane: every captured database into the DuckDB mirror, with views, marts and scheduled reconciliation on it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from loguru import logger
+
+from causeway.lane import LaneLoop
+from causeway.sources import Sources, describe_sources, reader_for
+from cdc.lsn import Lsn
+from config.settings import Lane, Settings
+from transforms.compiler import compile_mappings
+from transforms.mapping import load_mappings
+from warehouse.extracts import extract
+from warehouse.mirror import Mirror
+from warehouse.reconciliation import reconcile
+from warehouse.store import Warehouse
+from warehouse.views import build_views
+
+
+class AnalyticalLane:
+    """Built from settings; `run` returns when stopped or caught up, and raises what a person must look at."""
+
+    lane = Lane.ANALYTICAL
+
+    def __init__(self, settings: Settings, *, stop: threading.Event, wake: threading.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._wake = wake
+        self._sources: Sources = settings.sources_of(Lane.ANALYTICAL)
+        self._loop: LaneLoop | None = None
+        self._reconcile_due = threading.Event()
+
+    def run(self, until: dict[str, Lsn] | None) -> None:
+        """Mirror until stopped (or caught up), then leave the views as the mappings say."""
+        relations = describe_sources(self._sources)
+        compiled = compile_mappings(load_mappings(self._settings.mappings), relations)
+        warehouse = Warehouse.open(self._settings.warehouse)
+        scheduler = self._schedule()
+        mirror = Mirror(warehouse)
+        try:
+            readers = [reader_for(self._settings, name, Lane.ANALYTICAL, self._wake) for name in self._sources]
+            self._loop = LaneLoop(
+                mirror,
+                readers,
+                wake=self._wake,
+                stop=self._stop,
+                capture=self._settings.capture,
+                until=until,
+                after_turn=lambda: self._reconcile_if_due(warehouse),
+            )
+            self._loop.run()
+            build_views(warehouse, compiled)
+        finally:
+            if scheduler is not None:
+                scheduler.shutdown(wait=False)
+            mirror.close()
+            warehouse.close()
+
+    def status(self) -> dict[str, Any]:
+        """Nothing beyond what the capture loop says."""
+        return {}
+
+    @property
+    def loop(self) -> LaneLoop | None:
+        """The capture loop, once it runs."""
+        return self._loop
+
+    def _schedule(self) -> BackgroundScheduler | None:
+        """The lane is the file's only writer, so scheduled reconciliation runs in it, between two batches."""
+        if self._settings.reconcile.schedule is None:
+            return None
+        scheduler = BackgroundScheduler(timezone="UTC")
+        scheduler.add_job(self._reconcile_due.set, CronTrigger.from_crontab(self._settings.reconcile.schedule))
+        scheduler.start()
+        return scheduler
+
+    def _reconcile_if_due(self, warehouse: Warehouse) -> None:
+        if not self._reconcile_due.is_set():
+            return
+        self._reconcile_due.clear()
+        report = reconcile(warehouse, self._settings.reconcile)
+        files = extract(warehouse, self._settings.warehouse.extracts, report.run_id)
+        logger.info(
+            "reconciliation {}: {} extracts in {}", report.run_id, len(files), self._settings.warehouse.extracts
+        )

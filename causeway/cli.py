@@ -1,0 +1,49 @@
+"""The command line: which commands there are, and what becomes of an error.
+
+Each group of commands is a module of `causeway.commands`; heavy imports happen inside the commands, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from loguru import logger
+
+from causeway.commands import data, dead, demo, preflight, run, slots
+from causeway.console import print_error
+from causeway.exits import Exit, exit_code
+from config.errors import CausewayError
+
+app = typer.Typer(
+    name="causeway",
+    help="Carries row changes from sales channels and warehouses into Odoo and DuckDB, and says where they disagree.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command("check")(preflight.check)
+app.add_typer(slots.app, name="slots")
+app.command("run")(run.run)
+app.command("status")(run.status)
+app.command("verify")(data.verify)
+app.add_typer(dead.app, name="dead")
+app.command("reconcile")(data.reconcile)
+app.command("extract")(data.extract)
+app.command("query")(data.query)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command line; every error that the bridge knows ends in one message and its exit code."""
+    try:
+        app()
+    except CausewayError as error:
+        print_error(error)
+        logger.opt(exception=error).debug("the error's origin")
+        sys.exit(exit_code(error.kind))
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough (`causeway query ... | head`).
+        sys.stderr.close()
+        sys.exit(Exit.OK)

@@ -1,0 +1,69 @@
+"""`causeway run` and `causeway status`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from causeway.console import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, print_table, set_up_logging
+from causeway.exits import Exit
+from config.loading import load_settings
+from config.settings import Lane
+
+
+def run(
+    config: ConfigOption = DEFAULT_CONFIG,
+    lane: Annotated[Lane | None, typer.Option("--lane", help="Run this lane only, in this process.")] = None,
+    until_caught_up: Annotated[
+        bool,
+        typer.Option(
+            "--until-caught-up", help="End when all that was committed before the start is durable at the lane's end."
+        ),
+    ] = False,
+) -> None:
+    """Run the bridge: both lanes as processes of their own, or one of them here."""
+    settings = load_settings(config)
+    set_up_logging(settings.log)
+    if lane is None:
+        from causeway.supervisor import Supervisor
+
+        raise typer.Exit(Supervisor(config, until_caught_up=until_caught_up).run())
+    from causeway.process import run_lane
+
+    run_lane(settings, lane, until_caught_up=until_caught_up)
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Say what the lanes are doing: exit code 0 where both run, 1 where one does not."""
+    from causeway.runfiles import RunFolder
+
+    settings = load_settings(config)
+    folder = RunFolder(settings.run_dir)
+    lanes = {lane.value: _lane_status(folder, lane) for lane in Lane}
+    if as_json:
+        print_json({"lanes": lanes})
+    else:
+        for name, said in lanes.items():
+            _print_lane(name, said)
+    if not all(said["running"] for said in lanes.values()):
+        raise typer.Exit(Exit.FOUND)
+
+
+def _lane_status(folder: Any, lane: Lane) -> dict[str, Any]:
+    running = folder.is_running(lane)
+    said: dict[str, Any] = folder.read_status(lane) or {"state": "never ran", "sources": {}}
+    if not running and said["state"] == "running":
+        said["state"] = "killed"
+    return {**said, "running": running}
+
+
+def _print_lane(name: str, said: dict[str, Any]) -> None:
+    title = f"{name} lane: {said['state']}" + (f" (process {said['pid']})" if said["running"] else "")
+    rows = [
+        (source, item["state"], item["durable"], item["lag_bytes"], item["rows"], item["last_commit_at"], item["error"])
+        for source, item in said["sources"].items()
+    ]
+    print_table(title, ("source", "state", "durable", "lag bytes", "rows", "last commit", "error"), rows)
+    if said.get("outbox"):
+        print_table("outbox", ("status", "records"), sorted(said["outbox"].items()))

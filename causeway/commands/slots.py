@@ -1,0 +1,121 @@
+"""`causeway slots`: what the bridge asks of a source's server, in a DBA's words; plan runs nothing, create runs just that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from causeway.console import DEFAULT_CONFIG, ConfigOption, JsonOption, out, print_json, print_table
+from causeway.exits import Exit
+from config.loading import load_settings
+from config.settings import Lane, Settings
+
+app = typer.Typer(help="Replication slots and publications: plan, create, status, drop.", no_args_is_help=True)
+
+SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source in the settings.")]
+LaneOption = Annotated[Lane | None, typer.Option("--lane", help="Only this lane's.")]
+
+
+@app.command("plan")
+def plan(
+    source: SourceArgument, config: ConfigOption = DEFAULT_CONFIG, lane: LaneOption = None, as_json: JsonOption = False
+) -> None:
+    """Print the SQL that is missing for a source's slots and publications; runs nothing."""
+    from cdc import slots
+
+    _each_lane("plan", slots.plan, load_settings(config), source, lane, as_json=as_json)
+
+
+@app.command("create")
+def create(
+    source: SourceArgument, config: ConfigOption = DEFAULT_CONFIG, lane: LaneOption = None, as_json: JsonOption = False
+) -> None:
+    """Run what `plan` prints, no more."""
+    from cdc import slots
+
+    _each_lane("create", slots.create, load_settings(config), source, lane, as_json=as_json)
+
+
+@app.command("drop")
+def drop(
+    source: SourceArgument, config: ConfigOption = DEFAULT_CONFIG, lane: LaneOption = None, as_json: JsonOption = False
+) -> None:
+    """Drop a source's slots and publications. A lane that read from them needs a new snapshot afterwards."""
+    from cdc import slots
+
+    settings = load_settings(config)
+    _each_lane(
+        "drop",
+        lambda connection, _source, _lane, slot: slots.drop(connection, slot),
+        settings,
+        source,
+        lane,
+        as_json=as_json,
+    )
+
+
+@app.command("status")
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Say for every slot where it stands and how much WAL it keeps; exit code 1 where a slot is missing or lost."""
+    settings = load_settings(config)
+    found = [row for name in settings.sources for row in _statuses(settings, name)]
+    if as_json:
+        print_json({"slots": found})
+    else:
+        columns = ("source", "slot", "state", "reader", "confirmed", "lag bytes", "retained bytes", "safe WAL bytes")
+        print_table("", columns, [[_cell(value) for value in row.values()] for row in found])
+    if any(row["state"] in ("missing", "lost") for row in found):
+        raise typer.Exit(Exit.FOUND)
+
+
+def _statuses(settings: Settings, name: str) -> list[dict[str, Any]]:
+    from causeway.sources import connect_source
+    from cdc import slots
+
+    wanted = [settings.slot_name(name, lane) for lane in Lane if name in settings.sources_of(lane)]
+    with connect_source(name, settings.sources[name], "slots") as connection:
+        found = {each.name: each for each in slots.status(connection, wanted)}
+    return [_row(name, slot, found.get(slot)) for slot in wanted]
+
+
+def _row(source: str, slot: str, found: Any) -> dict[str, Any]:
+    return {
+        "source": source,
+        "slot": slot,
+        "state": "missing" if found is None else found.wal_status,
+        "reader_pid": None if found is None else found.active_pid,
+        "confirmed_flush_lsn": None
+        if found is None or found.confirmed_flush_lsn is None
+        else str(found.confirmed_flush_lsn),
+        "lag_bytes": None if found is None else found.lag_bytes,
+        "retained_bytes": None if found is None else found.retained_bytes,
+        "safe_wal_size_bytes": None if found is None else found.safe_wal_size_bytes,
+    }
+
+
+def _cell(value: object) -> object:
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _each_lane(
+    verb: str, act: Callable[..., Any], settings: Settings, name: str, only: Lane | None, *, as_json: bool
+) -> None:
+    """Run `act` for each lane that captures the source and print its steps."""
+    from causeway.sources import connect_source, find_source, naming
+
+    source = find_source(settings, name)
+    lanes = [lane for lane in Lane if name in settings.sources_of(lane) and only in (None, lane)]
+    steps: list[dict[str, str]] = []
+    with connect_source(name, source, "slots") as connection, naming(name):
+        for lane in lanes:
+            for step in act(connection, source, lane, settings.slot_name(name, lane)):
+                steps.append({"lane": lane.value, "statement": step.statement, "reason": step.reason})
+    if as_json:
+        print_json({"source": name, verb: steps})
+        return
+    if not steps:
+        out.print(f"{name}: nothing to {verb}.", markup=False)
+    for step in steps:
+        out.print(f"-- {step['lane']} lane: {step['reason']}\n{step['statement']};", markup=False)

@@ -1,0 +1,230 @@
+"""The loop of a lane: many readers, one applying thread, one durable end.
+
+Contract: a reader hands out batches with `poll` and learns with `confirm` what is durable; the destination stores a batch and
+its position in one transaction. Between the two, this loop keeps the order: a transaction that comes in pieces is finished
+before another source is looked at, nothing is confirmed before `apply` returned, and after any failure everything starts again
+from the destination's own position.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from loguru import logger
+
+from cdc.batch import BatchKind, ChangeBatch, Position
+from cdc.destination import Destination
+from cdc.lsn import ZERO, Lsn
+from cdc.relation import Relation
+from config.errors import CausewayError, Disposition
+from config.settings import CaptureSettings
+
+IDLE_WAIT_S = 0.1
+
+
+class Reader(Protocol):
+    """What the loop needs of a reader; `cdc.reader.PostgresReader` is one."""
+
+    name: str
+
+    @property
+    def caught_up(self) -> bool:
+        """All that was committed up to `until` has been handed out."""
+
+    @property
+    def server_end(self) -> Lsn:
+        """The last known end of the server's log."""
+
+    def open(self, position: Position | None, until: Lsn | None = None) -> tuple[Relation, ...]:
+        """Start from a stored position, or from the first row with a snapshot."""
+
+    def poll(self) -> ChangeBatch | None:
+        """Hand out the next batch if there is one; never blocks."""
+
+    def confirm(self, lsn: Lsn) -> None:
+        """Learn what is durable at the destination."""
+
+    def close(self) -> None:
+        """Let go of the slot."""
+
+
+@dataclass(kw_only=True)
+class SourceProgress:
+    """What one source's capture has done since the lane started. `durable` only ever grows."""
+
+    durable: Lsn = ZERO
+    server_end: Lsn = ZERO
+    rows: int = 0
+    batches: int = 0
+    transactions: int = 0
+    last_commit_at: datetime | None = None
+    state: str = "starting"  # starting, snapshot, streaming, waiting, caught_up
+    error: str = ""
+
+    @property
+    def lag_bytes(self) -> int:
+        """How much log lies between what is durable and the server's end."""
+        return max(0, self.server_end - self.durable)
+
+
+@dataclass(kw_only=True)
+class _Feed:
+    """One reader in the loop, and when it may be opened again."""
+
+    reader: Reader
+    until: Lsn | None
+    progress: SourceProgress = field(default_factory=SourceProgress)
+    opened: bool = False
+    failures: int = 0
+    open_at: float = 0.0
+    stored_at: float = 0.0
+
+
+class LaneLoop:
+    """Pumps every reader's batches into one destination until told to stop, or until all have caught up.
+
+    `run` raises CausewayError when a source fails in a way that waiting does not mend; by then nothing half is stored.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        readers: Sequence[Reader],
+        *,
+        wake: threading.Event,
+        stop: threading.Event,
+        capture: CaptureSettings,
+        until: Mapping[str, Lsn] | None = None,
+        after_turn: Callable[[], None] | None = None,
+    ) -> None:
+        self._destination = destination
+        self._wake = wake
+        self._stop = stop
+        self._capture = capture
+        self._after_turn = after_turn
+        self._bounded = until is not None
+        self._feeds = [_Feed(reader=reader, until=(until or {}).get(reader.name)) for reader in readers]
+
+    @property
+    def progress(self) -> dict[str, SourceProgress]:
+        """Progress by source; read by the status writer."""
+        return {feed.reader.name: feed.progress for feed in self._feeds}
+
+    def run(self) -> None:
+        """Work until `stop` is set, or (with `until`) until every source has caught up."""
+        try:
+            while not self._stop.is_set() and not self._done():
+                busy = [self._turn(feed) for feed in self._feeds if not self._stop.is_set()]
+                if self._after_turn is not None:
+                    self._after_turn()
+                if not any(busy):
+                    self._wake.wait(IDLE_WAIT_S)
+                    self._wake.clear()
+        finally:
+            for feed in self._feeds:
+                self._close(feed)
+
+    def _done(self) -> bool:
+        return self._bounded and all(feed.progress.state == "caught_up" for feed in self._feeds)
+
+    def _turn(self, feed: _Feed) -> bool:
+        """Give one source its turn; True where there was something to do."""
+        try:
+            if not feed.opened and not self._open(feed):
+                return False
+            return self._pump(feed)
+        except CausewayError as error:
+            self._fail(feed, error)
+            return False
+
+    def _open(self, feed: _Feed) -> bool:
+        if time.monotonic() < feed.open_at or feed.progress.state == "caught_up":
+            return False
+        position = self._destination.position(feed.reader.name)
+        feed.opened = True  # a failing open may hold resources too: closing is always due
+        relations = feed.reader.open(position, feed.until)
+        if position is None:
+            self._destination.begin_snapshot(feed.reader.name, relations)
+        feed.progress.state = "snapshot" if position is None else "streaming"
+        feed.progress.durable = max(feed.progress.durable, position.lsn if position else ZERO)
+        logger.info(
+            "{}: {} from {}", feed.reader.name, feed.progress.state, position.lsn if position else "the first row"
+        )
+        return True
+
+    def _pump(self, feed: _Feed) -> bool:
+        batch = feed.reader.poll()
+        feed.progress.server_end = max(feed.progress.server_end, feed.reader.server_end)
+        if batch is None:
+            if feed.until is not None and feed.reader.caught_up:
+                self._finish(feed)
+            return False
+        if batch.row_count or self._due(feed, batch):
+            self._store(feed, batch)
+        while not batch.complete and batch.kind is BatchKind.STREAM:
+            batch = self._next_piece(feed)
+            if batch is None:
+                self._destination.rollback()
+                return False
+            self._store(feed, batch)
+        return True
+
+    def _due(self, feed: _Feed, batch: ChangeBatch) -> bool:
+        """An idle source's position is stored seldom: where state and source share a cluster, storing it writes WAL again."""
+        if batch.kind is BatchKind.SNAPSHOT or not batch.complete:
+            return True
+        if feed.until is not None and batch.position.lsn >= feed.until:
+            return True
+        return time.monotonic() - feed.stored_at >= self._capture.status_interval_s
+
+    def _next_piece(self, feed: _Feed) -> ChangeBatch | None:
+        """Wait for the rest of a transaction that comes in pieces; None when the lane is to stop."""
+        while not self._stop.is_set():
+            batch = feed.reader.poll()
+            if batch is not None:
+                return batch
+            self._wake.wait(IDLE_WAIT_S)
+            self._wake.clear()
+        return None
+
+    def _store(self, feed: _Feed, batch: ChangeBatch) -> None:
+        self._destination.apply(batch)
+        feed.stored_at = time.monotonic()
+        progress = feed.progress
+        progress.rows += batch.row_count
+        progress.transactions += batch.transactions
+        progress.last_commit_at = batch.last_commit_at or progress.last_commit_at
+        if not batch.complete:
+            return
+        assert batch.position.lsn >= progress.durable, "progress must be monotonic"
+        progress.durable = batch.position.lsn
+        progress.batches += 1
+        progress.state, progress.error, feed.failures = "streaming", "", 0
+        feed.reader.confirm(batch.position.lsn)
+
+    def _finish(self, feed: _Feed) -> None:
+        feed.progress.state = "caught_up"
+        self._close(feed)
+        logger.info("{}: caught up at {}, {} rows", feed.reader.name, feed.progress.durable, feed.progress.rows)
+
+    def _fail(self, feed: _Feed, error: CausewayError) -> None:
+        """Roll back and close; wait and try again where that may help, else end the lane."""
+        self._destination.rollback()
+        self._close(feed)
+        if error.disposition is not Disposition.RETRY or (self._bounded and feed.failures >= 3):
+            raise error
+        wait_s = min(self._capture.reconnect_first_s * 2**feed.failures, self._capture.reconnect_longest_s)
+        feed.failures += 1
+        feed.open_at = time.monotonic() + wait_s
+        feed.progress.state, feed.progress.error = "waiting", str(error)
+        logger.warning("{}: {} Next attempt in {:.1f} s.", feed.reader.name, error, wait_s)
+
+    def _close(self, feed: _Feed) -> None:
+        if feed.opened:
+            feed.opened = False
+            feed.reader.close()

@@ -1,0 +1,96 @@
+"""The operational lane: channels and warehouses into the outbox, the outbox into Odoo.
+
+Capture and delivery are two threads that share nothing but the state database: while Odoo is away the slots keep moving and
+the outbox grows.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from loguru import logger
+
+from causeway.lane import LaneLoop
+from causeway.sources import Sources, describe_sources, reader_for, row_fetcher
+from cdc.lsn import Lsn
+from config.errors import CausewayError, Disposition
+from config.settings import Lane, Settings
+from loaders.client import OdooClient
+from loaders.delivery import Deliverer
+from loaders.outbox import Outbox
+from transforms.compiler import compile_mappings
+from transforms.mapper import BatchMapper
+from transforms.mapping import load_mappings
+
+
+class OperationalLane:
+    """Built from settings; `run` returns when stopped or caught up, and raises what a person must look at."""
+
+    lane = Lane.OPERATIONAL
+
+    def __init__(self, settings: Settings, *, stop: threading.Event, wake: threading.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._sources: Sources = settings.sources_of(Lane.OPERATIONAL)
+        self._wake = wake
+        self._delivery_error: CausewayError | None = None
+        self._loop: LaneLoop | None = None
+        self._deliverer: Deliverer | None = None
+
+    def run(self, until: dict[str, Lsn] | None) -> None:
+        """Capture into the outbox and deliver beside it; with `until`, end when nothing is left to deliver either."""
+        relations = describe_sources(self._sources)
+        wanted = [mapping for mapping in load_mappings(self._settings.mappings) if mapping.source in self._sources]
+        compiled = compile_mappings(wanted, relations)
+        priorities = {name: source.priority for name, source in self._sources.items()}
+        outbox = Outbox(self._settings.state, BatchMapper(compiled), row_fetcher(self._sources), priorities)
+        client = OdooClient(self._settings.odoo)
+        self._deliverer = Deliverer(self._settings.state, self._settings.odoo, self._settings.delivery, client)
+        delivery_stop = threading.Event()
+        thread = threading.Thread(target=self._deliver, args=(delivery_stop,), name="delivery", daemon=True)
+        thread.start()
+        try:
+            self._capture(outbox, until)
+            if until is not None:
+                self._wait_for_delivery()
+        finally:
+            delivery_stop.set()
+            thread.join(timeout=4.0)
+            outbox.close()
+        if self._delivery_error is not None:
+            raise self._delivery_error
+
+    def status(self) -> dict[str, Any]:
+        """What the outbox holds, for the status file."""
+        if self._deliverer is None:
+            return {}
+        return {"outbox": self._deliverer.backlog().as_dict()}
+
+    @property
+    def loop(self) -> LaneLoop | None:
+        """The capture loop, once it runs."""
+        return self._loop
+
+    def _capture(self, outbox: Outbox, until: dict[str, Lsn] | None) -> None:
+        readers = [reader_for(self._settings, name, Lane.OPERATIONAL, self._wake) for name in self._sources]
+        self._loop = LaneLoop(
+            outbox, readers, wake=self._wake, stop=self._stop, capture=self._settings.capture, until=until
+        )
+        self._loop.run()
+
+    def _deliver(self, stop: threading.Event) -> None:
+        try:
+            assert self._deliverer is not None
+            self._deliverer.run(stop)
+        except CausewayError as error:
+            self._delivery_error = error
+            if error.disposition is Disposition.STOP:
+                logger.error("delivery stops: {}", error)
+            self._stop.set()
+            self._wake.set()
+
+    def _wait_for_delivery(self) -> None:
+        assert self._deliverer is not None
+        while not self._stop.is_set() and self._deliverer.backlog().pending > 0:
+            self._stop.wait(self._settings.delivery.poll_ms / 1000)

@@ -1,0 +1,138 @@
+"""One lane as a process: its lock, its signals, its status file.
+
+SIGTERM and SIGINT end it cleanly: the batch at hand is finished or rolled back, the slot has been told what is durable, exit 0.
+A lane that a supervisor started ends by itself when that supervisor is gone, so that nothing is left running.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from causeway.analytical import AnalyticalLane
+from causeway.lane import SourceProgress
+from causeway.operational import OperationalLane
+from causeway.runfiles import RunFolder
+from causeway.sources import current_ends
+from config.settings import Lane, Settings
+
+SUPERVISOR_VARIABLE = "CAUSEWAY_SUPERVISOR_PID"
+STATUS_INTERVAL_S = 0.5
+
+
+def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
+    """Run one lane in this process until a signal comes, or until it has caught up."""
+    stop, wake = threading.Event(), threading.Event()
+    folder = RunFolder(settings.run_dir)
+    lock = folder.lock(lane)
+    try:
+        with _signals(stop, wake):
+            kind = OperationalLane if lane is Lane.OPERATIONAL else AnalyticalLane
+            running = kind(settings, stop=stop, wake=wake)
+            until = current_ends(settings.sources_of(lane)) if until_caught_up else None
+            with _Status(folder, running, stop, wake):
+                running.run(until)
+    finally:
+        lock.close()
+
+
+@contextmanager
+def _signals(stop: threading.Event, wake: threading.Event) -> Iterator[None]:
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        wake.set()
+
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Status:
+    """Writes the lane's status file twice a second, and a last time at its end."""
+
+    def __init__(
+        self, folder: RunFolder, lane: OperationalLane | AnalyticalLane, stop: threading.Event, wake: threading.Event
+    ) -> None:
+        self._folder = folder
+        self._lane = lane
+        self._stop = stop
+        self._wake = wake
+        self._started_at = datetime.now(UTC)
+        self._ended = threading.Event()
+        self._highest_rss = 0
+        self._extra: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._work, name="status", daemon=True)
+
+    def __enter__(self) -> _Status:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._ended.set()
+        self._thread.join(timeout=2.0)
+        self._write("failed" if error else "stopped", str(error or ""))
+
+    def _work(self) -> None:
+        supervisor = int(os.environ.get(SUPERVISOR_VARIABLE, "0"))
+        while not self._ended.wait(STATUS_INTERVAL_S):
+            self._extra = _or_nothing(self._lane.status)
+            self._write("running", "")
+            if supervisor and os.getppid() != supervisor:
+                self._stop.set()
+                self._wake.set()
+
+    def _write(self, state: str, error: str) -> None:
+        rss = psutil.Process().memory_info().rss
+        self._highest_rss = max(self._highest_rss, rss)
+        progress = self._lane.loop.progress if self._lane.loop is not None else {}
+        self._folder.write_status(
+            self._lane.lane,
+            {
+                "lane": self._lane.lane.value,
+                "pid": os.getpid(),
+                "state": state,
+                "error": error,
+                "started_at": self._started_at.isoformat(),
+                "written_at": datetime.now(UTC).isoformat(),
+                "uptime_s": round(time.time() - self._started_at.timestamp(), 1),
+                "rss_bytes": rss,
+                "highest_rss_bytes": self._highest_rss,
+                "sources": {name: describe_progress(item) for name, item in progress.items()},
+                **self._extra,
+            },
+        )
+
+
+def describe_progress(progress: SourceProgress) -> dict[str, Any]:
+    """Return one source's progress as JSON values."""
+    return {
+        "state": progress.state,
+        "error": progress.error,
+        "durable": str(progress.durable),
+        "server_end": str(progress.server_end),
+        "lag_bytes": progress.lag_bytes,
+        "rows": progress.rows,
+        "batches": progress.batches,
+        "transactions": progress.transactions,
+        "last_commit_at": progress.last_commit_at.isoformat() if progress.last_commit_at else None,
+    }
+
+
+def _or_nothing(status: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A status that can't be had now (the state database is away) must not end the lane: the lane itself will say so."""
+    try:
+        return status()
+    except Exception:  # noqa: BLE001
+        return {}

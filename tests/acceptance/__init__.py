@@ -1,0 +1,1 @@
+"""The command line as a user runs it: a subprocess, its exit code, what it prints, and signals."""

@@ -1,0 +1,69 @@
+"""SIGTERM ends a lane, and the supervisor with both, cleanly and soon; nothing that was confirmed is missing afterwards."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import psutil
+import pytest
+
+from tests.fixtures.bridge import Bridge
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def wait_for_status(bridge: Bridge, lanes: set[str]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        said = bridge.causeway("status", "--json").json["lanes"]
+        if {name for name, lane in said.items() if lane["running"] and lane["sources"]} >= lanes:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{lanes} did not come up")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_supervisor_ends_both_lanes_within_five_seconds(bridge: Bridge, number: signal.Signals) -> None:
+    process = bridge.start("run")
+    try:
+        wait_for_status(bridge, {"operational", "analytical"})
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) == 2
+        assert bridge.causeway("status").code == 0
+        process.send_signal(number)
+        _, err = process.communicate(timeout=5)
+        assert process.returncode == 0, err
+        assert not any(child.is_running() for child in children)
+    finally:
+        process.kill()
+        process.communicate()
+    assert bridge.causeway("status").code == 1
+
+
+def test_lanes_do_not_outlive_a_killed_supervisor(bridge: Bridge) -> None:
+    process = bridge.start("run")
+    try:
+        wait_for_status(bridge, {"operational", "analytical"})
+        children = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        process.kill()
+        process.communicate()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+def test_a_killed_lane_is_started_again_and_the_other_is_left_alone(bridge: Bridge) -> None:
+    process = bridge.start("run")
+    try:
+        wait_for_status(bridge, {"operational", "analytical"})
+        lanes = bridge.causeway("status", "--json").json["lanes"]
+        psutil.Process(lanes["analytical"]["pid"]).kill()
+        time.sleep(0.5)
+        wait_for_status(bridge, {"operational", "analytical"})
+        now = bridge.causeway("status", "--json").json["lanes"]
+        assert now["operational"]["pid"] == lanes["operational"]["pid"]
+        assert now["analytical"]["pid"] != lanes["analytical"]["pid"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)

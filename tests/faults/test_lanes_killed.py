@@ -1,0 +1,98 @@
+"""Both lanes killed at random moments under load: the mirror is row-exact, no order is twice in Odoo, none is missing."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from sandbox.databases import open_sources
+from sandbox.day.churn import Churn
+from tests.fixtures.bridge import Bridge
+
+KILLS = 20
+SEED = int(os.environ.get("CAUSEWAY_FAULT_SEED", "20260601"))
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+
+
+class _Lane:
+    """One lane as a process that is killed and started again."""
+
+    def __init__(self, bridge: Bridge, name: str) -> None:
+        self._bridge = bridge
+        self.name = name
+        self._process = self._start()
+
+    def kill(self) -> None:
+        """Kill the process where it stands; a lane that had already ended by itself is a failure."""
+        assert self._process.poll() is None, self._process.communicate()
+        self._process.send_signal(signal.SIGKILL)
+        self._process.communicate()
+        self._process = self._start()
+
+    def end(self) -> None:
+        self._process.terminate()
+        _, err = self._process.communicate(timeout=30)
+        assert self._process.returncode == 0, err
+
+    def _start(self) -> subprocess.Popen[str]:
+        return self._bridge.start("run", "--lane", self.name)
+
+
+def test_twenty_kills_of_both_lanes_lose_nothing_and_repeat_nothing(bridge: Bridge) -> None:
+    rng = random.Random(SEED)
+    stop = threading.Event()
+    with open_sources(bridge.server) as load_sources:
+        churn = Churn(seed=SEED)
+        churn.masters(load_sources)
+        load = threading.Thread(target=churn.run, args=(load_sources, stop))
+        lanes = [_Lane(bridge, "operational"), _Lane(bridge, "analytical")]
+        load.start()
+        try:
+            for _ in range(KILLS):
+                # A lane needs about two seconds until it captures: shorter waits hit its start, longer ones its work.
+                time.sleep(rng.uniform(0.5, 4.0))
+                for lane in lanes if rng.random() < 0.3 else [rng.choice(lanes)]:
+                    lane.kill()
+        finally:
+            stop.set()
+            load.join()
+        for lane in lanes:
+            lane.end()
+    bridge.catch_up()
+    _assert_exact(bridge)
+
+
+def _assert_exact(bridge: Bridge) -> None:
+    bridge.catch_up()
+    for source in ("shop", "market", "wms", "odoo", "causeway"):
+        verified = bridge.causeway("verify", source, "--json")
+        assert verified.code == 0, verified.out + verified.err
+    done = bridge.causeway("reconcile", "--json")
+    assert done.code == 0, done.err
+    assert set(done.json["statuses"]) == {"matched"}, done.json
+    assert done.json["statuses"]["matched"] > 20
+    _assert_no_order_twice(bridge)
+
+
+def _assert_no_order_twice(bridge: Bridge) -> None:
+    with bridge.server.connect("odoo") as connection:
+        twice = connection.execute("SELECT name, count(*) FROM sale_order GROUP BY name HAVING count(*) > 1").fetchall()
+        orders = connection.execute("SELECT count(*) FROM sale_order WHERE state <> 'cancel'").fetchone()
+    assert twice == []
+    with bridge.server.connect("shop") as shop, bridge.server.connect("market") as market:
+        expected = sum(
+            row[0]
+            for row in (
+                shop.execute("SELECT count(*) FROM orders WHERE status <> 'void'").fetchone(),
+                market.execute("SELECT count(*) FROM orders WHERE state <> 'CANCELED'").fetchone(),
+            )
+            if row is not None
+        )
+    assert orders == (expected,)
