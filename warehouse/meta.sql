@@ -1,0 +1,39 @@
+-- The warehouse's own bookkeeping. Created when the file is first opened for writing; every statement may run again.
+
+CREATE SCHEMA IF NOT EXISTS meta;
+
+-- How far each source is durable here. A row exists only once a complete snapshot has been applied.
+CREATE TABLE IF NOT EXISTS meta.positions (
+    source            VARCHAR NOT NULL,
+    lane              VARCHAR NOT NULL,
+    lsn               VARCHAR NOT NULL,     -- end of the last transaction applied, as Postgres writes it: X/Y
+    slot              VARCHAR NOT NULL,
+    system_identifier VARCHAR NOT NULL,
+    timeline          INTEGER NOT NULL,
+    last_commit_at    TIMESTAMPTZ,          -- when the source committed the last transaction with captured rows
+    applied_rows      BIGINT NOT NULL,      -- changes since the snapshot began, the snapshot's rows included
+    applied_transactions BIGINT NOT NULL,
+    updated_at        TIMESTAMPTZ NOT NULL
+);
+
+-- The version of each captured table that its mirror follows.
+CREATE TABLE IF NOT EXISTS meta.tables (
+    source        VARCHAR NOT NULL,
+    source_schema VARCHAR NOT NULL,
+    table_name    VARCHAR NOT NULL,         -- also the mirror's name
+    mirror_schema VARCHAR NOT NULL,
+    state         VARCHAR NOT NULL,         -- snapshot: being copied; streaming: whole; dropped: no longer captured
+    relation      JSON NOT NULL,            -- columns, type OIDs, key and replica identity, as the source announced them
+    updated_at    TIMESTAMPTZ NOT NULL
+);
+
+-- Values that their typed column cannot hold exactly: NULL there, Postgres's text here.
+CREATE TABLE IF NOT EXISTS meta.value_exceptions (
+    source   VARCHAR NOT NULL,
+    "schema" VARCHAR NOT NULL,              -- the mirror's
+    "table"  VARCHAR NOT NULL,
+    key      VARCHAR NOT NULL,              -- the key's value; a JSON list of them where the key has several columns
+    "column" VARCHAR NOT NULL,
+    lsn      VARCHAR NOT NULL,              -- of the change that brought the value
+    text     VARCHAR NOT NULL
+);

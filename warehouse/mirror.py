@@ -1,0 +1,57 @@
+"""The analytical lane's end: a typed mirror of every captured table, moved forward by whole source transactions.
+
+Contract: `cdc.destination.Destination`. One DuckDB transaction holds all the tables of a batch and its LSN, so that every query
+sees whole source transactions, and a restart can apply no batch twice and lose none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cdc.batch import ChangeBatch, Position
+from cdc.relation import Relation
+from warehouse.session import SourceSession
+from warehouse.store import Warehouse
+
+
+class Mirror:
+    """The mirrors of all sources in one warehouse. Used by one thread; readers take `Warehouse.cursor`."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self._sessions: dict[str, SourceSession] = {}
+
+    def position(self, source: str) -> Position | None:
+        """Return how far `source` is durable; None before its first complete snapshot."""
+        return self._session(source).position()
+
+    def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:
+        """Make empty mirrors of these tables; SCHEMA for a table that cannot be mirrored."""
+        self._session(source).begin_snapshot(relations)
+
+    def apply(self, batch: ChangeBatch) -> None:
+        """Apply a batch and, when it is complete, commit it with its position.
+
+        Raises CausewayError: INTERNAL for a batch at or below the stored LSN, SCHEMA for a change of a table that cannot be
+        followed, WAREHOUSE where DuckDB fails. After an error nothing of the source's open transaction is left.
+        """
+        self._session(batch.position.source).apply(batch)
+
+    def rollback(self, source: str | None = None) -> None:
+        """Forget what was applied since the last commit, of one source or of all.
+
+        A source whose pieces were forgotten takes no batch until its reader has asked for its position.
+        """
+        for name, session in self._sessions.items():
+            if source in (None, name):
+                session.rollback()
+
+    def close(self) -> None:
+        """Close every session; nothing uncommitted survives. The warehouse stays open."""
+        while self._sessions:
+            self._sessions.popitem()[1].close()
+
+    def _session(self, source: str) -> SourceSession:
+        if source not in self._sessions:
+            self._sessions[source] = SourceSession(self._warehouse, source)
+        return self._sessions[source]

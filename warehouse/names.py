@@ -1,0 +1,66 @@
+"""Where a captured table's mirror stands, and how names go into SQL.
+
+Contract: names come from settings and from the source's catalog, never from rows; each goes through `quoted`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cdc.relation import Column, Relation
+from transforms.columns import duckdb_type
+
+
+def quoted(name: str) -> str:
+    """Return `name` as an SQL identifier; a double quote inside is doubled."""
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def literal(text: str) -> str:
+    """Return a name as an SQL string literal."""
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"
+
+
+def mirror_schema(source: str, schema: str) -> str:
+    """Return the DuckDB schema of a source's tables: SOURCE for public or one named as the source, else SOURCE_schema."""
+    return source if schema in ("public", source) else f"{source}_{schema}"
+
+
+@dataclass(frozen=True)
+class MirrorTable:
+    """One version of a captured table and its mirror. DuckDB's names are case-insensitive, Postgres's are not."""
+
+    source: str
+    relation: Relation
+
+    @cached_property
+    def schema(self) -> str:
+        return mirror_schema(self.source, self.relation.schema)
+
+    @cached_property
+    def name(self) -> str:
+        """The mirror, quoted and with its schema."""
+        return f"{quoted(self.schema)}.{quoted(self.relation.table)}"
+
+    @cached_property
+    def keys(self) -> tuple[Column, ...]:
+        """The columns that identify a row in the log, in the table's order."""
+        wanted = set(self.relation.key_columns)
+        return tuple(column for column in self.relation.columns if column.name in wanted)
+
+    @cached_property
+    def column_list(self) -> str:
+        return ", ".join(quoted(column.name) for column in self.relation.columns)
+
+    @cached_property
+    def definition(self) -> str:
+        """The mirror's columns with their types. No key and no index: they make every batch slower by far."""
+        return ", ".join(f"{quoted(column.name)} {duckdb_type(column)}" for column in self.relation.columns)
+
+    def key_text(self, alias: str, prefix: str = "") -> str:
+        """SQL that names a row in meta.value_exceptions, from typed key columns of `alias`, each named with `prefix`."""
+        texts = [f"CAST({alias}.{quoted(prefix + column.name)} AS VARCHAR)" for column in self.keys]
+        return texts[0] if len(texts) == 1 else f"CAST(to_json([{', '.join(texts)}]) AS VARCHAR)"

@@ -1,0 +1,212 @@
+"""One source's transaction in the warehouse: snapshot, batches and pieces of batches, each with its position.
+
+Contract: `Mirror` has one session a source, so that a large transaction of one source, open over many pieces, never commits or
+loses with another source's batch. Called from the lane's applying thread only. After any failure nothing uncommitted is left, and
+the source's reader must start again from `position`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from cdc.batch import BatchKind, ChangeBatch, Position, TableChanges
+from cdc.relation import Relation
+from config.errors import CausewayError, ErrorKind
+from config.failpoints import failpoint
+from transforms.columns import duckdb_type
+from warehouse import tables, value_exceptions
+from warehouse.apply import apply_changes
+from warehouse.evolution import additions, check_capturable
+from warehouse.names import MirrorTable, quoted
+from warehouse.positions import forget_position, read_position, write_position
+from warehouse.store import Warehouse, translate
+
+
+class SourceSession:
+    """The mirrors of one source and how far they are durable."""
+
+    def __init__(self, warehouse: Warehouse, source: str) -> None:
+        self._connection = warehouse.cursor()
+        self._source = source
+        self._open = False  # a transaction is open: pieces were applied that wait for their last one
+        self._lost = False  # pieces were forgotten: their reader has to ask for the position first
+        self._load()
+
+    def position(self) -> Position | None:
+        """Return the durable position; a reader whose pieces were forgotten asks before it begins anew."""
+        self._lost = False
+        return self._position
+
+    def begin_snapshot(self, relations: Sequence[Relation]) -> None:
+        """Make empty mirrors for these tables; what an interrupted snapshot left, and the position, are dropped."""
+        self.rollback()
+        self._lost = False
+        for relation in relations:
+            check_capturable(self._source, relation)
+        self._check_names(relations)
+        with _Translated("beginning a snapshot", self._source):
+            self._begin()
+            tables.recreate(self._connection, self._source, relations)
+            for relation in relations:
+                value_exceptions.forget_table(self._connection, MirrorTable(self._source, relation))
+            forget_position(self._connection, self._source)
+            self._commit()
+        self._load()
+
+    def apply(self, batch: ChangeBatch) -> None:
+        """Apply a batch, and commit it with its position where it is complete."""
+        self._check(batch)
+        try:
+            with _Translated("applying a batch", self._source, lsn=batch.position.lsn):
+                self._begin()
+                for changes in sorted(batch.changes, key=_first_seq):
+                    self._apply(changes)
+                self._finish(batch)
+        except BaseException:
+            self.rollback()
+            raise
+
+    def rollback(self) -> None:
+        """Forget what was applied since the last commit."""
+        if self._open:
+            self._connection.execute("ROLLBACK")
+            self._open, self._lost = False, True
+            self._load()
+
+    def close(self) -> None:
+        """Give the cursor back; nothing uncommitted survives."""
+        self.rollback()
+        self._connection.close()
+
+    def _load(self) -> None:
+        """Read what is durable; the transaction's own view of tables and exceptions goes with it."""
+        self._position = read_position(self._connection, self._source)
+        self._relations = tables.read_relations(self._connection, self._source)
+        self._followed: dict[Relation, MirrorTable] = {}
+        self._exceptions = {
+            oid: value_exceptions.has_any(self._connection, MirrorTable(self._source, relation))
+            for oid, relation in self._relations.items()
+        }
+        self._rows = self._transactions = 0
+
+    def _begin(self) -> None:
+        if not self._open:
+            self._connection.execute("BEGIN")
+            self._open = True
+
+    def _commit(self) -> None:
+        failpoint("mirror.before_commit")
+        self._connection.execute("COMMIT")
+        self._open = False
+        failpoint("mirror.after_commit")
+
+    def _apply(self, changes: TableChanges) -> None:
+        table = self._follow(changes.relation)
+        oid = changes.relation.oid
+        self._exceptions[oid] = apply_changes(self._connection, table, changes, exceptions_kept=self._exceptions[oid])
+
+    def _finish(self, batch: ChangeBatch) -> None:
+        """A snapshot's pieces may be committed without a position; a transaction's pieces wait for their last one."""
+        self._rows += batch.row_count
+        self._transactions += batch.transactions
+        if batch.complete:
+            self._store_position(batch)
+        if batch.complete or batch.kind is BatchKind.SNAPSHOT:
+            self._commit()
+        if batch.complete:
+            self._position, self._rows, self._transactions = batch.position, 0, 0
+
+    def _store_position(self, batch: ChangeBatch) -> None:
+        first = self._position is None
+        if batch.kind is BatchKind.SNAPSHOT:
+            tables.all_streaming(self._connection, self._source)
+        write_position(self._connection, batch, first=first, rows=self._rows, transactions=self._transactions)
+
+    def _follow(self, relation: Relation) -> MirrorTable:
+        """Return the mirror of this version, with the columns that the version added."""
+        followed = self._followed.get(relation)
+        if followed is not None:
+            return followed
+        known = self._relations.get(relation.oid) or self._same_name(relation)
+        table = MirrorTable(self._source, relation)
+        if relation != known:
+            mirrored = tables.mirrored_columns(self._connection, table)
+            for column in additions(self._source, known, relation, mirrored):
+                definition = f"{quoted(column.name)} {duckdb_type(column)}"
+                self._connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
+            state = "streaming" if self._position is not None else "snapshot"
+            tables.write_relation(self._connection, self._source, relation, state)
+        self._relations[relation.oid] = relation
+        self._followed = {relation: table} | {
+            version: mirror for version, mirror in self._followed.items() if version.oid != relation.oid
+        }
+        return table
+
+    def _same_name(self, relation: Relation) -> Relation:
+        for known in self._relations.values():
+            if known.qualified_name == relation.qualified_name:
+                return known
+        raise CausewayError(
+            ErrorKind.SCHEMA,
+            f"{self._source}: the table {relation.qualified_name} has no mirror: it came after the source's snapshot.",
+            hint="Rebuild the mirrors of this source from a new snapshot, or take the table out of the publication.",
+            source=self._source,
+            table=relation.qualified_name,
+        )
+
+    def _check(self, batch: ChangeBatch) -> None:
+        """Progress is monotonic: what is durable already is never applied again, and no piece is applied without the others."""
+        stored, given = self._position, batch.position
+        if self._lost:
+            raise self._bug(
+                batch, "follows pieces that were rolled back; the reader must start from the stored position"
+            )
+        if batch.kind is BatchKind.SNAPSHOT and stored is not None:
+            raise self._bug(
+                batch, f"is a snapshot's, but the source is durable at {stored.lsn}; begin_snapshot comes first"
+            )
+        if batch.kind is BatchKind.STREAM and stored is None:
+            raise self._bug(batch, "came before the source's snapshot was whole")
+        if stored is None or given.lsn > stored.lsn or (given.lsn == stored.lsn and not self._repeats(batch)):
+            return
+        raise self._bug(batch, f"is not above the stored position {stored.lsn}")
+
+    def _repeats(self, batch: ChangeBatch) -> bool:
+        """A batch at the stored LSN may only be an empty one; a piece may not know yet where its transaction ends."""
+        return batch.complete and batch.row_count > 0
+
+    def _check_names(self, relations: Sequence[Relation]) -> None:
+        """Two tables must not share a mirror: DuckDB's names are case-insensitive, and public's schema is the source's."""
+        seen: dict[str, Relation] = {}
+        for relation in relations:
+            name = MirrorTable(self._source, relation).name.casefold()
+            if name in seen:
+                both = f"{seen[name].qualified_name} and {relation.qualified_name}"
+                message = f"{self._source}: the tables {both} would have one mirror, {name}."
+                raise CausewayError(ErrorKind.SCHEMA, message, hint="Leave one of them out.", source=self._source)
+            seen[name] = relation
+
+    def _bug(self, batch: ChangeBatch, problem: str) -> CausewayError:
+        message = f"{self._source}: the batch that ends at {batch.position.lsn} {problem}."
+        return CausewayError(ErrorKind.INTERNAL, message, source=self._source, lsn=batch.position.lsn)
+
+
+class _Translated:
+    """DuckDB's exceptions in this block become the bridge's."""
+
+    def __init__(self, doing: str, source: str, **objects: object) -> None:
+        self._doing = f"{doing} of {source}"
+        self._objects = {"source": source, **objects}
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, duckdb.Error):
+            raise translate(error, self._doing, **self._objects) from error
+
+
+def _first_seq(changes: TableChanges) -> int:
+    return int(changes.rows["_seq"][0].as_py()) if changes.rows.num_rows else 0

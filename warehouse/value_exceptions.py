@@ -1,0 +1,84 @@
+"""meta.value_exceptions: values that their typed column cannot hold, kept as Postgres's text.
+
+Contract: looked for in the rows that a batch writes, in two steps: a cheap test that no harmless value fails (a 12-column order
+line: 8 % of the time of its insert), and the cast itself only over columns with a suspect. Runs in the session's transaction.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from cdc.relation import Column
+from transforms.columns import NUMERIC, TIMESTAMP, TIMESTAMPTZ, cast_sql, decimal_parts, may_not_fit
+from warehouse.names import MirrorTable, literal, quoted
+
+_SHORT_DIGITS = (
+    12  # numeric text of up to 12 characters has at most 10 decimals and far fewer than 28 digits before them
+)
+_LSN_TEXT = "printf('%X/%X', f._lsn >> 32, f._lsn & 4294967295)"
+
+
+def record_misfits(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: str) -> bool:
+    """Keep the texts that do not fit; return whether there were any.
+
+    `rows` is a relation in SQL with the table's columns as text, and `_lsn`.
+    """
+    candidates = [column for column in table.relation.columns if may_not_fit(column)]
+    if not candidates:
+        return False
+    tests = ", ".join(f"bool_or({_suspect(column)})" for column in candidates)
+    found = connection.execute(f"SELECT {tests} FROM {rows} AS f").fetchone() or ()
+    suspects = [column for column, suspect in zip(candidates, found, strict=True) if suspect]
+    return sum(_record(connection, table, column, rows) for column in suspects) > 0
+
+
+def forget_rows(connection: duckdb.DuckDBPyConnection, table: MirrorTable, keys: str) -> None:
+    """Remove what was kept of the rows whose typed keys stand in the relation `keys`."""
+    connection.execute(f"""
+        DELETE FROM meta.value_exceptions WHERE {_of(table)}
+        AND key IN (SELECT {table.key_text("k")} FROM {keys} AS k)
+    """)
+
+
+def forget_table(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:
+    """Remove all that was kept of a table."""
+    connection.execute(f"DELETE FROM meta.value_exceptions WHERE {_of(table)}")
+
+
+def has_any(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> bool:
+    """Return whether anything is kept of a table."""
+    return bool(connection.execute(f"SELECT 1 FROM meta.value_exceptions WHERE {_of(table)} LIMIT 1").fetchall())
+
+
+def _record(connection: duckdb.DuckDBPyConnection, table: MirrorTable, column: Column, rows: str) -> int:
+    text = f"f.{quoted(column.name)}"
+    keys = ", ".join(f"{cast_sql(key, f'f.{quoted(key.name)}')} AS {quoted(key.name)}" for key in table.keys)
+    misfits = f"""
+        SELECT {keys}, {_LSN_TEXT} AS lsn, {text} AS text
+        FROM {rows} AS f WHERE {text} IS NOT NULL AND {cast_sql(column, text)} IS NULL
+    """
+    inserted = connection.execute(f"""
+        INSERT INTO meta.value_exceptions
+        SELECT {literal(table.source)}, {literal(table.schema)}, {literal(table.relation.table)},
+            {table.key_text("m")}, {literal(column.name)}, m.lsn, m.text
+        FROM ({misfits}) AS m
+    """).fetchone()
+    return int(inserted[0]) if inserted else 0
+
+
+def _suspect(column: Column) -> str:
+    """SQL that is true for every text that may not fit, and false for nearly every other."""
+    text = f"f.{quoted(column.name)}"
+    if column.type_oid == NUMERIC:
+        words = f"{text} >= 'A' OR starts_with({text}, '-I')"  # NaN, Infinity, -Infinity
+        return words if decimal_parts(column)[2] else f"length({text}) > {_SHORT_DIGITS} OR {words}"
+    if column.type_oid in (TIMESTAMP, TIMESTAMPTZ):
+        return f"substr({text}, 7, 1) = '-'"  # a year of six digits
+    return f"{text} IS NOT NULL AND {cast_sql(column, text)} IS NULL"
+
+
+def _of(table: MirrorTable) -> str:
+    return (
+        f'source = {literal(table.source)} AND "schema" = {literal(table.schema)} '
+        f'AND "table" = {literal(table.relation.table)}'
+    )
