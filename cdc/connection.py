@@ -24,7 +24,6 @@ TEXT_FORMAT: dict[str, str] = {
     "timezone": "UTC",
     "lc_monetary": "C",
     "xmloption": "content",
-    "search_path": "pg_catalog",
     # A copy of a large table takes as long as it takes.
     "statement_timeout": "0",
     "lock_timeout": "0",
