@@ -110,8 +110,8 @@ def _each_lane(
     steps: list[dict[str, str]] = []
     with connect_source(name, source, "slots") as connection, naming(name):
         for lane in lanes:
-            for step in act(connection, source, lane, settings.slot_name(name, lane)):
-                steps.append({"lane": lane.value, "statement": step.statement, "reason": step.reason})
+            done = act(connection, source, lane, settings.slot_name(name, lane))
+            steps += [{"lane": lane.value, "statement": step.statement, "reason": step.reason} for step in done]
     if as_json:
         print_json({"source": name, verb: steps})
         return

@@ -13,7 +13,7 @@ from sandbox.day.orders import ShopLine, ShopOrder, component_lines, extra_line,
 from sandbox.day.people import Customer, People
 
 _METHODS = ("account", "account", "card", "transfer")
-_TENTH_OF_A_PENNY = Decimal("0.0005")
+_PENNY = Decimal("0.01")
 
 
 class ShopOrders:
@@ -56,8 +56,8 @@ class ShopOrders:
     def _first(self, slot: OrderSlot, line: ShopLine, rng: random.Random) -> tuple[ShopLine, ...]:
         """What takes the first line's place."""
         if slot.kind == "price_override":
-            # Not a discount: the price itself was agreed, to fractions of a penny on some.
-            price = line.unit_price * Decimal("0.9") // _TENTH_OF_A_PENNY * _TENTH_OF_A_PENNY
+            # Not a discount: the price itself was agreed. To the penny: Odoo's "Product Price" keeps two decimals.
+            price = line.unit_price * Decimal("0.9") // _PENNY * _PENNY
             return (replace(line, unit_price=price, discount_pct=Decimal(0)),)
         if slot.kind == "bundle":
             bundle, count = rng.choice(self._catalogue.bundles), Decimal(rng.randint(1, 6))

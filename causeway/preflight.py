@@ -1,0 +1,174 @@
+"""`causeway check`: every precondition looked at, each by itself, and nothing changed.
+
+Each look is one function; what it raises becomes a finding, and the other looks go on, so that one run tells everything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from causeway.sources import connect_source
+from cdc import publications, slots
+from cdc.catalog import check_identities, describe, server_facts
+from cdc.connection import PlainConnection
+from cdc.relation import Relation
+from config.errors import CausewayError, ErrorKind
+from config.settings import Lane, Settings
+from loaders.client import OdooClient
+from loaders.state import connect as connect_state
+from transforms.compiler import compile_mappings
+from transforms.mapping import MappingError, load_mappings
+from warehouse.store import Warehouse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. `message`: what is wrong and what to do, or what was found in order."""
+
+    subject: str
+    ok: bool
+    message: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the finding as JSON values."""
+        return {"subject": self.subject, "ok": self.ok, "message": self.message}
+
+
+def run_checks(settings: Settings) -> list[Finding]:
+    """Look at everything and return what was found, in the order: sources, mappings, state, warehouse, Odoo."""
+    findings = [Finding(subject="settings", ok=True, message=f"{len(settings.sources)} sources")]
+    described: dict[str, tuple[Relation, ...]] = {}
+    for name in settings.sources:
+        findings += _look_at_source(settings, name, described)
+    findings += _look_at_mappings(settings, described)
+    findings.append(_look("state database", lambda: _state(settings)))
+    findings.append(_look("warehouse", lambda: _warehouse(settings)))
+    findings.append(_look("Odoo", lambda: _odoo(settings)))
+    return findings
+
+
+def _look(subject: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject=subject, ok=True, message=look())
+    except CausewayError as error:
+        return Finding(subject=subject, ok=False, message=str(error))
+
+
+def _look_at_source(settings: Settings, name: str, described: dict[str, tuple[Relation, ...]]) -> Iterator[Finding]:
+    source, subject = settings.sources[name], f"source {name}"
+    try:
+        connection = connect_source(name, source, "check")
+    except CausewayError as error:
+        yield Finding(subject=subject, ok=False, message=str(error))
+        return
+    with connection:
+        facts = server_facts(connection)
+        text = f"PostgreSQL {facts.version_num // 10_000}, database {facts.database}, role {facts.role}"
+        yield Finding(subject=subject, ok=True, message=text)
+
+        def server() -> str:
+            slots.check_server(connection, needs_slot=False)
+            return f"wal_level logical, role {facts.role} may replicate"
+
+        def tables() -> str:
+            relations = describe(connection, source.table_names)
+            check_identities(relations)
+            described[name] = relations
+            return f"{len(relations)} tables, each with a key"
+
+        yield _look(f"{subject}: server", server)
+        yield _look(f"{subject}: tables", tables)
+        for lane in Lane:
+            if name in settings.sources_of(lane):
+                yield _look(f"{subject}: {lane} slot", partial(_slot, connection, settings, name, lane))
+
+
+def _slot(connection: PlainConnection, settings: Settings, name: str, lane: Lane) -> str:
+    """Look at a lane's slot and publication; neither need be there before the first run."""
+    source, slot = settings.sources[name], settings.slot_name(name, lane)
+    filters = slots.wanted_filters(source, lane)
+    published = publications.check_publication(connection, slot, source.table_names, filters)
+    found = next(iter(slots.status(connection, [slot])), None)
+    if found is None:
+        slots.check_server(connection, needs_slot=True)
+        return (
+            f"{slot} will be made at the first run"
+            if not published
+            else f"publication {slot} is there, the slot is not yet"
+        )
+    reader = f"read by process {found.active_pid}" if found.active_pid else "nobody reads it"
+    return f"{slot}: {found.wal_status}, keeps {found.retained_bytes or 0:,} bytes, {reader}"
+
+
+def _look_at_mappings(settings: Settings, described: dict[str, tuple[Relation, ...]]) -> Iterator[Finding]:
+    """A mapping is compiled against its source's tables; those of a source out of reach can only be read."""
+    try:
+        mappings = load_mappings(settings.mappings)
+        within_reach = [mapping for mapping in mappings if mapping.source in described]
+        compiled = compile_mappings(within_reach, described)
+    except MappingError as error:
+        for problem in error.problems:
+            yield Finding(subject="mappings", ok=False, message=problem)
+        return
+    except CausewayError as error:
+        yield Finding(subject="mappings", ok=False, message=str(error))
+        return
+    yield Finding(subject="mappings", ok=True, message=f"{len(compiled)} compile against their sources' tables")
+    beyond = sorted({mapping.source for mapping in mappings} - set(described))
+    if beyond:
+        yield Finding(
+            subject="mappings",
+            ok=False,
+            message=f"not checked: those of {', '.join(beyond)}, whose tables could not be read",
+        )
+
+
+def _state(settings: Settings) -> str:
+    with connect_state(settings.state, application_name="causeway check") as connection:
+        row = connection.execute(
+            "SELECT current_database(), has_database_privilege(current_database(), 'CREATE'), to_regnamespace(%s) IS NOT NULL",
+            [settings.state.db_schema],
+        ).fetchone()
+    assert row is not None
+    database, may_create, exists = row
+    if not exists and not may_create:
+        raise CausewayError(
+            ErrorKind.PRIVILEGE,
+            f"The role may not create schema {settings.state.db_schema} in database {database}.",
+            hint="GRANT CREATE ON DATABASE, or create the schema for it.",
+        )
+    return f"database {database}, schema {settings.state.db_schema} {'is there' if exists else 'will be made'}"
+
+
+def _warehouse(settings: Settings) -> str:
+    """Open the file for reading where there is one; else look whether its folder could be written."""
+    path, extracts = settings.warehouse.path, settings.warehouse.extracts
+    for folder in (path.parent, extracts):
+        _check_writable(folder)
+    if path.exists():
+        Warehouse.open(settings.warehouse, read_only=True).close()
+        return f"{path} can be opened"
+    return f"{path} will be made at the first run"
+
+
+def _check_writable(folder: Path) -> None:
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise CausewayError(
+            ErrorKind.WAREHOUSE, f"{folder} cannot be written.", hint="Name a folder that the bridge's user may write."
+        )
+
+
+def _odoo(settings: Settings) -> str:
+    client = OdooClient(settings.odoo)
+    try:
+        version = client.version()
+        client.login()
+    finally:
+        client.close()
+    return f"{settings.odoo.url}: Odoo {version}, database {settings.odoo.database}, logged in as {settings.odoo.user}"
