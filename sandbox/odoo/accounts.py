@@ -50,9 +50,7 @@ class Accounts:
 
     def by_login(self, connection: Connection, login: str, password: str) -> int | None:
         """The user's id, or None when login or password are wrong."""
-        row = connection.execute(
-            "SELECT id, password FROM res_users WHERE login = %s AND active", [login]
-        ).fetchone()
+        row = connection.execute("SELECT id, password FROM res_users WHERE login = %s AND active", [login]).fetchone()
         return row[0] if row and self._accepts(password, row[1]) else None
 
     def by_id(self, connection: Connection, uid: int, password: str) -> bool:

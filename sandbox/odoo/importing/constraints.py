@@ -75,7 +75,8 @@ def as_validation_error(registry: Registry, error: psycopg.IntegrityError) -> Va
             "- Delete: another model requires the record being deleted. If possible, archive it instead.\n\n"
             f"Model: {described[0]} ({described[1]})\nField: {label} ({column})\n"
         )
-    if isinstance(error, psycopg.errors.ForeignKeyViolation):
+    # PostgreSQL 18 has a code of its own for what RESTRICT refuses.
+    if isinstance(error, psycopg.errors.ForeignKeyViolation | psycopg.errors.RestrictViolation):
         return ValidationError(
             "The operation cannot be completed: another model requires the record being deleted."
             " If possible, archive it instead.\n\n"

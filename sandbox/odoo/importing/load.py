@@ -73,6 +73,7 @@ class _Load:
     def run(self, paths: Sequence[Path], data: Sequence[Sequence[Any]]) -> None:
         """Convert every record, then write what is in the batch."""
         self.references.prefetch(_external_ids(paths, data))
+        self.references.creatable |= {self.model.name, *_children(self.model, paths)}
         for place, record in enumerate(extract(self.env.registry, self.model, paths, data)):
             self._add(place, record)
         self.flush()
@@ -194,6 +195,12 @@ def _external_ids(paths: Sequence[Path], data: Sequence[Sequence[Any]]) -> set[s
     places = [place for place, path in enumerate(paths) if len(path) > 1 and path[-1] == "id"]
     cells = {str(row[place]) for row in data for place in places if row[place]}
     return {name for cell in cells for name in cell.split(",")}
+
+
+def _children(model: Model, paths: Sequence[Path]) -> set[str]:
+    """The models of the one2many columns."""
+    fields = [model.fields[path[0]] for path in paths if path[0] in model.fields]
+    return {field.comodel for field in fields if field.kind == "one2many"}
 
 
 def _cell_message(info: dict[str, Any], name: str, label: str, error: CellError) -> dict[str, Any]:

@@ -42,7 +42,11 @@ class References:
     module: str
     flush: Callable[[], None]
     pending: set[str]
+    # The models that this load writes: only their records may be missing until the rows above are written.
+    creatable: set[str] = field(default_factory=set)
     known: dict[str, Found] = field(default_factory=dict)
+    # Names that nobody had when they were looked up; writing rows may change that.
+    absent: set[str] = field(default_factory=set)
     named: dict[tuple[str, str], list[list[Any]]] = field(default_factory=dict)
 
     def full(self, name: str) -> str:
@@ -51,7 +55,9 @@ class References:
 
     def prefetch(self, names: Iterable[str]) -> None:
         """Look up external ids, all at once."""
-        self.known.update(lookup(self.env, {self.full(name) for name in names if name}))
+        wanted = {self.full(name) for name in names if name}
+        self.known.update(lookup(self.env, wanted))
+        self.absent |= wanted - set(self.known)
 
     def find(self, target: Field, subfield: str | None, value: str) -> tuple[int | None, list[CellError]]:
         """The id that `value` stands for in the field `target` (None: leave empty), with warnings."""
@@ -69,8 +75,9 @@ class References:
         name = self.full(value)
         if name not in self.known:
             if name in self.pending:
-                self.flush()
-            self.known.update(lookup(self.env, {name}))
+                self._write_pending()
+            if name not in self.absent:
+                self.prefetch([name])
         model, record = self.known.get(name, ("", 0))
         other = self.env.model(target.comodel)
         if not model or (model != target.comodel and not _exists(self.env, other, record)):
@@ -78,6 +85,11 @@ class References:
         if model != target.comodel:
             raise CellError(f"Invalid external ID {name}: expected model {target.comodel!r}, found {model!r}")
         return record
+
+    def _write_pending(self) -> None:
+        self.flush()
+        self.absent.clear()
+        self.named.clear()
 
     def _by_database_id(self, target: Field, value: str) -> int | None:
         if value.lower() in _NO:
@@ -93,15 +105,15 @@ class References:
     def _by_name(self, target: Field, value: str) -> tuple[int | None, list[CellError]]:
         if value == "":
             return None, []
-        if self.pending:
-            self.flush()
+        if self.pending and target.comodel in self.creatable:
+            self._write_pending()
         key = (target.comodel, value)
         if key not in self.named:
             self.named[key] = name_search(self.env.model(target.comodel), self.env, value, operator="=")
         found = self.named[key]
         if not found:
             raise _no_match("name", value, target)
-        many = f"Found multiple matches for value \"{value}\" in field \"{{field}}\" ({len(found)} matches)"
+        many = f'Found multiple matches for value "{value}" in field "{{field}}" ({len(found)} matches)'
         return found[0][0], [CellWarning(many)] if len(found) > 1 else []
 
 

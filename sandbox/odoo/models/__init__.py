@@ -29,4 +29,3 @@ def build_registry() -> Registry:
         delegated = delegated_fields(declared[own[kind.delegate].comodel], kind.delegate) if kind.delegate else {}
         registry[kind.name] = kind(own, delegated)
     return registry
-

@@ -154,9 +154,7 @@ class Invoice(PublicModel):
         if not env.count("SELECT count(*) FROM account_move_line WHERE move_id = %s", [one]):
             raise UserError("You need to add a line before posting.")
         if move_type != "entry" and not partner:
-            raise UserError(
-                "The field 'Customer' is required, please complete it to validate the Customer Invoice."
-            )
+            raise UserError("The field 'Customer' is required, please complete it to validate the Customer Invoice.")
         if move_type != "entry":
             self._book_counterpart(env, one, move_type, untaxed, tax)
         self._number(env, one, day)

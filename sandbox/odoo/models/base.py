@@ -105,9 +105,7 @@ class ExternalIds(PublicModel):
         self, env: Env, module: str, xml_id: str, raise_on_access_error: bool = False
     ) -> list[Any]:
         """[model, id] of an external id. ValueError where nobody has it."""
-        rows = env.rows(
-            "SELECT model, res_id FROM ir_model_data WHERE module = %s AND name = %s", [module, xml_id]
-        )
+        rows = env.rows("SELECT model, res_id FROM ir_model_data WHERE module = %s AND name = %s", [module, xml_id])
         if not rows:
             raise ValueError(f"External ID not found in the system: {module}.{xml_id}")
         return list(rows[0])

@@ -12,9 +12,7 @@ from sandbox.odoo.orm.model import Values, api_records
 from sandbox.odoo.orm.public import PublicModel
 
 _EMPTY = "You can’t validate an empty transfer. Please add some products to move before proceeding."
-_NOTHING = (
-    "You cannot validate a transfer if no quantities are reserved. To force the transfer, encode quantities."
-)
+_NOTHING = "You cannot validate a transfer if no quantities are reserved. To force the transfer, encode quantities."
 
 
 class Picking(PublicModel):

@@ -31,14 +31,18 @@ _PROTECTED = {
     "product_uom_qty": "Quantity",
     "tax_id": "Taxes",
 }
-_DERIVING = frozenset({"price_unit", "discount", "product_uom_qty", "tax_id", "product_id", "product_uom", "qty_delivered"})
+_DERIVING = frozenset(
+    {"price_unit", "discount", "product_uom_qty", "tax_id", "product_id", "product_uom", "qty_delivered"}
+)
 
 
 class Line(PublicModel):
     name = "sale.order.line"
     label = "Sales Order Line"
     order = "order_id, sequence, id"
-    shown_as = "((SELECT o.name FROM sale_order o WHERE o.id = {t}.order_id) || ' - ' || split_part({t}.name, E'\\n', 1))"
+    shown_as = (
+        "((SELECT o.name FROM sale_order o WHERE o.id = {t}.order_id) || ' - ' || split_part({t}.name, E'\\n', 1))"
+    )
     defaults = {
         "sequence": 10,
         "product_uom_qty": 1.0,
@@ -109,7 +113,7 @@ class Line(PublicModel):
         )
         for row in rows:
             _check_change(changes[row[0]], row, has_moves=row[0] in moving)
-        self._forget_prices(env, changes, [row for row in rows if row[6] == row[7] and not row[8] and not row[9]])
+        self._forget_prices(env, changes, [row for row in rows if float(row[6]) == row[7] and not row[8] and not row[9]])
 
     def _forget_prices(self, env: Env, changes: Changes, unchanged: list[tuple[Any, ...]]) -> None:
         """A quantity, unit or product written without a price brings the list price back, where the price was given

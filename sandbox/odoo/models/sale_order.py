@@ -104,9 +104,7 @@ class Order(PublicModel):
 
     def before_unlink(self, env: Env, ids: list[int]) -> None:
         if env.count("SELECT count(*) FROM sale_order WHERE id = ANY(%s::int[]) AND state IN ('sent', 'sale')", [ids]):
-            raise UserError(
-                "You can not delete a sent quotation or a confirmed sales order. You must first cancel it."
-            )
+            raise UserError("You can not delete a sent quotation or a confirmed sales order. You must first cancel it.")
 
     @api_records
     def action_confirm(self, env: Env, ids: list[int]) -> bool:

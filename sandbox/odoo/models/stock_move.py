@@ -48,7 +48,8 @@ class Move(PublicModel):
     def complete(self, env: Env, rows: list[Values]) -> None:
         """A move in a transfer takes its places and group; it counts in the product's unit unless told otherwise."""
         pickings = {
-            row[0]: row for row in env.rows(_FROM_PICKING, [[row["picking_id"] for row in rows if row.get("picking_id")]])
+            row[0]: row
+            for row in env.rows(_FROM_PICKING, [[row["picking_id"] for row in rows if row.get("picking_id")]])
         }
         units = env.pairs(
             "SELECT v.id, t.uom_id FROM product_product v JOIN product_template t ON t.id = v.product_tmpl_id"
@@ -77,7 +78,9 @@ class Move(PublicModel):
 
     def _release_less(self, env: Env, wanted: dict[int, float]) -> None:
         """Reserve or give back the difference to a quantity that is set by hand."""
-        rows = env.rows("SELECT id, quantity FROM stock_move WHERE id = ANY(%s::int[]) AND state <> 'done'", [list(wanted)])
+        rows = env.rows(
+            "SELECT id, quantity FROM stock_move WHERE id = ANY(%s::int[]) AND state <> 'done'", [list(wanted)]
+        )
         reservation.release(env, {one: float(have) - float(wanted[one] or 0) for one, have in rows})
 
     def after_write(self, env: Env, changes: Changes) -> None:

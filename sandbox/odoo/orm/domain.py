@@ -19,7 +19,9 @@ _LIKE = {"like": "LIKE", "ilike": "ILIKE", "not like": "NOT LIKE", "not ilike": 
 _EXACT_LIKE = {"=like": "LIKE", "=ilike": "ILIKE"}
 _ORDERING = frozenset({"<", ">", "<=", ">="})
 _EQUALITY = {"=": "=", "==": "=", "!=": "!=", "<>": "!="}
-OPERATORS = frozenset({*_LIKE, *_EXACT_LIKE, *_ORDERING, *_EQUALITY, "in", "not in", "=?", "child_of", "any", "not any"})
+OPERATORS = frozenset(
+    {*_LIKE, *_EXACT_LIKE, *_ORDERING, *_EQUALITY, "in", "not in", "=?", "child_of", "any", "not any"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

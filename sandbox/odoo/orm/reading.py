@@ -15,7 +15,13 @@ _ORDER_TERM = re.compile(r"^\s*(\w+)(?:\s+(asc|desc))?\s*$", re.IGNORECASE)
 
 
 def search(
-    model: Model, env: Env, domain: Sequence[Any], *, offset: int = 0, limit: int | None = None, order: str | None = None
+    model: Model,
+    env: Env,
+    domain: Sequence[Any],
+    *,
+    offset: int = 0,
+    limit: int | None = None,
+    order: str | None = None,
 ) -> list[int]:
     """The ids that fulfil `domain`, archived records left out unless it names `active`."""
     where, params = _where(model, env, domain)
@@ -27,7 +33,8 @@ def search_count(model: Model, env: Env, domain: Sequence[Any], *, limit: int | 
     """How many records fulfil `domain`, counting no further than `limit`."""
     where, params = _where(model, env, domain)
     return env.count(
-        f"SELECT count(*) FROM (SELECT 1 FROM {model.table} t WHERE {where} LIMIT %s) AS found", [*params, limit or None]
+        f"SELECT count(*) FROM (SELECT 1 FROM {model.table} t WHERE {where} LIMIT %s) AS found",
+        [*params, limit or None],
     )
 
 
@@ -68,8 +75,9 @@ def _columns(env: Env, field: Field) -> list[str]:
     if field.kind != "many2one":
         return [value]
     other = env.model(field.comodel)
-    shown = other.fields["display_name"].sql("o")
-    return [value, f"(SELECT {shown} FROM {other.table} o WHERE o.id = {value})"]
+    # An alias that no model's own expressions use.
+    shown = other.fields["display_name"].sql("referred")
+    return [value, f"(SELECT {shown} FROM {other.table} referred WHERE referred.id = {value})"]
 
 
 def _members(env: Env, field: Field) -> str:
