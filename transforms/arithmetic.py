@@ -3,6 +3,9 @@
 Postgres's numeric has as many digits as it needs. DuckDB's DECIMAL has 38, adds and multiplies exactly within them, raises
 beyond them, and divides as DOUBLE. So division is allowed where it is exact (by a power of ten: ``cents / 100.0`` becomes
 ``cents * 0.01``) or whole (integer by integer, cut off towards zero by both), and refused elsewhere.
+
+Where Postgres gives up digits or gives up, the exact result stands: it rounds quotients above 10^16 to its 16 significant
+digits, and smallint overflows where this computes with integers.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -25,7 +26,6 @@ from transforms.translator import (
 )
 
 MAP_STATUS = "map_status"
-_FAILS = "CAST(CAST(json_type({0}) AS INTEGER) AS VARCHAR)"  # a type's name is no number: fails, and TRY() may catch it
 
 
 def _text(translator: Translator, node: exp.Expr, parent: exp.Expr) -> Fragment:
@@ -128,17 +128,41 @@ def _subscript(translator: Translator, node: exp.Expr) -> Fragment:
     return Fragment(sql=f"{array.sql}[{position + 1}]", type=array.type.element, may_fail=array.may_fail)
 
 
-def _document_path(translator: Translator, node: exp.Expr) -> tuple[Fragment, str]:
-    """Return the jsonb value at the bottom of a chain of arrows, and the chain as a path of DuckDB's."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place in a jsonb column: its path, and the paths on the way whose values are taken by position."""
+
+    document: Fragment
+    path: str
+    indexed: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> str:
+        return f"{self.document.sql}, {text_literal(self.path)}"
+
+    @property
+    def doubtful(self) -> str:
+        """SQL that is true where a scalar is taken by position: Postgres treats it as an array of one, DuckDB does not."""
+        scalar = "NOT IN ('ARRAY', 'OBJECT', 'NULL')"
+        tests = [f"json_type({self.document.sql}, {text_literal(path)}) {scalar}" for path in self.indexed]
+        return " OR ".join(tests)
+
+
+def _place(translator: Translator, node: exp.Expr) -> _Place:
+    """Return the place that a chain of arrows leads to."""
     if not isinstance(node, exp.JSONExtract | exp.JSONExtractScalar):
-        return translator.value(node), "$"
-    document, path = _document_path(translator, node.this)
-    steps = node.args["expression"]
+        document = translator.value(node)
+        if document.type.kind is not Kind.JSONB:
+            raise RefusedError(node, f"-> and ->> are for jsonb, not {document.type}")
+        return _Place(document, "$")
+    place, steps = _place(translator, node.this), node.args["expression"]
     if not isinstance(steps, exp.JSONPath):
         raise RefusedError(node, "the right side of -> and ->> must be a constant")
     for step in steps.expressions[1:]:
-        path += _step(node, step)
-    return document, path
+        by_position = isinstance(step, exp.JSONPathSubscript)
+        indexed = (*place.indexed, place.path) if by_position else place.indexed
+        place = _Place(place.document, place.path + _step(node, step), indexed)
+    return place
 
 
 def _step(node: exp.Expr, step: exp.Expr) -> str:
@@ -150,26 +174,24 @@ def _step(node: exp.Expr, step: exp.Expr) -> str:
     raise RefusedError(node, "-> and ->> take a name without quotes, backslashes and asterisks, or a position from 0")
 
 
-def _document(translator: Translator, node: exp.Expr) -> tuple[Fragment, str]:
-    document, path = _document_path(translator, node)
-    if document.type.kind is not Kind.JSONB:
-        raise RefusedError(node, f"-> and ->> are for jsonb, not {document.type}")
-    return document, text_literal(path)
-
-
 def _member(translator: Translator, node: exp.Expr) -> Fragment:
-    document, path = _document(translator, node)
-    return Fragment(sql=f"json_extract({document.sql}, {path})", type=document.type, may_fail=document.may_fail)
+    place = _place(translator, node)
+    if place.indexed:
+        raise RefusedError(node, "-> with a position is only for going on with ->>")
+    sql = f"json_extract({place.arguments})"
+    return Fragment(sql=sql, type=place.document.type, may_fail=place.document.may_fail)
 
 
 def _member_text(translator: Translator, node: exp.Expr) -> Fragment:
     """Text of a member. DuckDB reads fractions as DOUBLE and writes objects otherwise than Postgres: both fail here."""
-    document, path = _document(translator, node)
-    place = f"{document.sql}, {path}"
-    alike = "'VARCHAR', 'BIGINT', 'UBIGINT', 'BOOLEAN'"
+    place = _place(translator, node)
+    kind = f"json_type({place.arguments})"
+    fails = f"CAST(CAST(json_type({place.document.sql}) AS INTEGER) AS VARCHAR)"  # no type's name is a number
+    doubtful = f"WHEN {place.doubtful} THEN {fails} " if place.indexed else ""
     sql = (
-        f"CASE WHEN json_type({place}) IN ({alike}) THEN json_extract_string({place}) "
-        f"WHEN coalesce(json_type({place}), 'NULL') = 'NULL' THEN NULL ELSE {_FAILS.format(place)} END"
+        f"CASE {doubtful}WHEN {kind} IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'BOOLEAN') "
+        f"THEN json_extract_string({place.arguments}) "
+        f"WHEN coalesce({kind}, 'NULL') = 'NULL' THEN NULL ELSE {fails} END"
     )
     return Fragment(sql=sql, type=TEXT_TYPE, may_fail=True)
 

@@ -83,6 +83,11 @@ def condition(translator: Translator, node: exp.Expr) -> Fragment:
     return found
 
 
+def _not_word(node: exp.Expr) -> str:
+    """Newer versions of sqlglot keep the NOT of IS NOT, NOT IN, NOT LIKE in the node, older ones put a node around it."""
+    return "NOT " if node.args.get("negate") else ""
+
+
 def _truth(sql: str, parts: Sequence[Fragment]) -> Fragment:
     return Fragment(sql=sql, type=BOOLEAN_TYPE, may_fail=any_fails(parts))
 
@@ -105,13 +110,13 @@ def _comparison(translator: Translator, node: exp.Expr) -> Fragment:
 def _in(translator: Translator, node: exp.Expr) -> Fragment:
     values = [translator.value(each) for each in (node.this, *node.expressions)]
     tested, *listed = _comparable(values, node)
-    return _truth(f"({tested.sql} IN ({', '.join(each.sql for each in listed)}))", values)
+    return _truth(f"({tested.sql} {_not_word(node)}IN ({', '.join(each.sql for each in listed)}))", values)
 
 
 def _between(translator: Translator, node: exp.Expr) -> Fragment:
     values = [translator.value(node.args[name]) for name in ("this", "low", "high")]
     tested, low, high = _comparable(values, node)
-    return _truth(f"({tested.sql} BETWEEN {low.sql} AND {high.sql})", values)
+    return _truth(f"({tested.sql} {_not_word(node)}BETWEEN {low.sql} AND {high.sql})", values)
 
 
 def _is(translator: Translator, node: exp.Expr) -> Fragment:
@@ -121,7 +126,7 @@ def _is(translator: Translator, node: exp.Expr) -> Fragment:
     if isinstance(what, exp.Boolean) and tested.type.kind is not Kind.BOOLEAN:
         raise RefusedError(node, f"a condition is needed here, not {tested.type}")
     word = "NULL" if isinstance(what, exp.Null) else str(what.this).upper()
-    return _truth(f"({tested.sql} IS {'NOT ' if node.args.get('negate') else ''}{word})", [tested])
+    return _truth(f"({tested.sql} IS {_not_word(node)}{word})", [tested])
 
 
 def _case(translator: Translator, node: exp.Expr) -> Fragment:
@@ -184,7 +189,7 @@ def _like(translator: Translator, node: exp.Expr) -> Fragment:
         raise RefusedError(node, "LIKE sees the blanks at the end of a char(n): cast it to text")
     if tested.type.kind is not Kind.TEXT:
         raise RefusedError(node, f"LIKE is for text, not {tested.type}")
-    return _truth(f"({tested.sql} LIKE {text_literal(str(pattern.this))} ESCAPE '\\')", [tested])
+    return _truth(f"({tested.sql} {_not_word(node)}LIKE {text_literal(str(pattern.this))} ESCAPE '\\')", [tested])
 
 
 _BINARY = ("this", "expression")
@@ -199,13 +204,13 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.Or: rule(_logic, *_BINARY),
     exp.Not: rule(_not, "this"),
     **{kind: rule(_comparison, *_BINARY) for kind in _COMPARISONS},
-    exp.In: rule(_in, "this", "expressions"),
-    exp.Between: rule(_between, "this", "low", "high"),
+    exp.In: rule(_in, "this", "expressions", "negate"),
+    exp.Between: rule(_between, "this", "low", "high", "negate"),
     exp.Is: rule(_is, *_BINARY, "negate"),
     exp.Case: rule(_case, "this", "ifs", "default"),
     exp.Coalesce: rule(_coalesce, "this", "expressions"),
     exp.Nullif: rule(_nullif, *_BINARY),
     exp.Greatest: rule(_extreme, "this", "expressions"),
     exp.Least: rule(_extreme, "this", "expressions"),
-    exp.Like: rule(_like, *_BINARY),
+    exp.Like: rule(_like, *_BINARY, "negate"),
 }

@@ -16,6 +16,8 @@ from transforms.columns import BPCHAR, JSON, OID, TEXT, VARCHAR, duckdb_type, el
 MOST_DIGITS = 38  # DuckDB's DECIMAL
 _FIRST_USER_OID = 16384  # PostgreSQL, transam.h: FirstNormalObjectId
 _CHAR, _NAME, _UNKNOWN_OID = 18, 19, 0
+# Domains over these: `::text` at the source is not the text that capture hands on ('true' for 't', no blanks at the end).
+_NO_TEXT_DOMAINS = ("boolean", "character(")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 
 
@@ -130,9 +132,11 @@ def column_type(column: Column) -> SqlType:
 
 
 def _is_text(column: Column) -> bool:
-    """Whether Postgres's text form is the value: text, and a user's enum (another user's type looks the same to us)."""
+    """Whether Postgres's text form is the value: text, a user's enum, and a domain, which must be cast to be computed with."""
     oid = column.type_oid
-    return oid in (TEXT, VARCHAR, BPCHAR, _CHAR, _NAME, _UNKNOWN_OID) or oid >= _FIRST_USER_OID
+    if oid >= _FIRST_USER_OID:
+        return not column.type_name.startswith(_NO_TEXT_DOMAINS)
+    return oid in (TEXT, VARCHAR, BPCHAR, _CHAR, _NAME, _UNKNOWN_OID)
 
 
 def common_type(types: list[SqlType]) -> SqlType | None:

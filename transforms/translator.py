@@ -101,13 +101,11 @@ class Translator:
         return any(name in self.columns and self.columns[name].type_oid == BPCHAR for name in names)
 
     def name_of(self, node: exp.Expr) -> str:
-        """Return how the mapping's author wrote a function's name, else what sqlglot calls the node."""
+        """Return a function's name as the mapping's author wrote it, or else the whole expression."""
         start, end = node.meta.get("start"), node.meta.get("end")
         if isinstance(node, exp.Func) and isinstance(start, int) and isinstance(end, int) and self._text:
             return f"{self._text[start : end + 1]}()"
-        if isinstance(node, exp.Func):
-            return f"{node.sql_name().lower()}()"
-        return f"{type(node).__name__} ({node.sql(dialect='postgres')})"
+        return f"`{node.sql(dialect='postgres')}`"
 
 
 def column_name(node: exp.Expr) -> str:
