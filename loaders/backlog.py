@@ -1,0 +1,63 @@
+"""How much is not in Odoo yet. On a connection of its own: whoever asks is not in the delivering thread."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from config.settings import StateSettings
+from loaders.state import connect, translated
+
+# Only what is not settled: an index of its own, small as long as delivery keeps up.
+_COUNT = """
+SELECT status, count(*), min(first_seen_at) FROM outbox WHERE status IN ('pending', 'parked', 'dead') GROUP BY status
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """Records that are not in Odoo, by status. `oldest_pending_s`: since the oldest pending one was first seen."""
+
+    pending: int = 0
+    parked: int = 0
+    dead: int = 0
+    oldest_pending_s: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return asdict(self)
+
+
+class BacklogCounter:
+    """Counts; safe to use from any thread."""
+
+    def __init__(self, settings: StateSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+
+    def count(self) -> Backlog:
+        """Count what is not in Odoo yet. Raises CausewayError; the next call connects anew."""
+        with self._lock:
+            if self._connection is None or self._connection.closed:
+                self._connection = connect(self._settings, application_name="causeway backlog")
+            with translated("counting the backlog"):
+                rows = {row[0]: row[1:] for row in self._connection.execute(_COUNT)}
+                self._connection.rollback()
+        pending, oldest = rows.get("pending", (0, None))
+        return Backlog(
+            pending=pending,
+            parked=rows.get("parked", (0,))[0],
+            dead=rows.get("dead", (0,))[0],
+            oldest_pending_s=(datetime.now(UTC) - oldest).total_seconds() if oldest else None,
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()

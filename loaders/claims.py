@@ -1,0 +1,88 @@
+"""Which records are due, and that nobody else works on their aggregates: rows of `aggregates`, locked until `release`.
+
+Contract: a claim is a transaction of its own connection that stays open while Odoo is called. When the process dies the locks
+go with it and the records are due again. The outbox's own rows are never locked for longer than a statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from loaders.named_sql import statements
+from loaders.state import translated
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    """An outbox record to work on. `payload`: the canonical record's JSON object. `delivered_hash`: digest of what Odoo has."""
+
+    record_id: str
+    entity: str
+    source: str
+    source_key: str
+    canonical_id: str
+    aggregate_id: str
+    operation: str
+    payload: Mapping[str, Any]
+    content_hash: str
+    delivered_hash: str | None
+    attempts: int
+    stage: str
+
+    @property
+    def is_delete(self) -> bool:
+        return self.operation == "delete"
+
+
+class Claims:
+    """Claims of one deliverer, on a connection of their own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def records(self, entity: str, stage: str, limit: int, *, addresses: bool | None = None) -> list[Due]:
+        """Claim due records of an entity in the order of their arrival. `addresses`: only (True), or none (False), of customers."""
+        parameters = {"entity": entity, "stage": stage, "limit": limit, "addresses": addresses}
+        with translated("claiming records"):
+            found = [row[0] for row in self._connection.execute(_sql("claim"), parameters)]
+            if not found:
+                return []
+            rows = self._connection.execute(_sql("claimed"), {"record_ids": found, "stage": stage}).fetchall()
+        return [_due(row) for row in rows]
+
+    def shipments(self, limit: int) -> list[Due]:
+        """Claim due shipments and shipment lines, whole orders at a time."""
+        with translated("claiming shipments"):
+            due = self._connection.execute(_sql("due_shipments"), {"limit": limit}).fetchall()
+            orders = sorted({order for _, order in due if order is not None})
+            held = {row[0] for row in self._connection.execute(_sql("lock_aggregates"), {"aggregates": orders})}
+            mine = [shipment for shipment, order in due if order is None or order in held]
+            rows = self._connection.execute(_sql("claimed_shipments"), {"shipments": mine}).fetchall() if mine else []
+        return [_due(row) for row in rows]
+
+    def release(self) -> None:
+        """Let go of everything claimed."""
+        with translated("releasing claims"):
+            self._connection.rollback()
+
+    def release_satisfied(self) -> int:
+        """Make parked records due again whose wait is over; return how many."""
+        with translated("looking for records whose wait is over"):
+            released = self._connection.execute(_sql("release_satisfied")).rowcount
+            self._connection.commit()
+        return released
+
+
+def _due(row: tuple[Any, ...]) -> Due:
+    names = Due.__dataclass_fields__
+    return Due(**dict(zip(names, row, strict=True)))
+
+
+def _sql(name: str) -> Any:
+    return statements("claims.sql")[name]

@@ -1,0 +1,66 @@
+-- name: claim
+SELECT o.record_id
+FROM outbox o JOIN aggregates a USING (aggregate_id)
+WHERE o.status = 'pending' AND o.entity = %(entity)s AND o.stage = %(stage)s
+  AND (o.next_attempt_at IS NULL OR o.next_attempt_at <= clock_timestamp())
+  AND o.source IN (SELECT source FROM positions WHERE lane = 'operational')
+  AND (%(addresses)s::boolean IS NULL OR (o.payload ->> 'kind' <> 'contact') = %(addresses)s::boolean)
+ORDER BY o.arrival LIMIT %(limit)s
+FOR UPDATE OF a SKIP LOCKED
+
+-- What was locked may have been settled by another deliverer between the claim's snapshot and its lock: read it again.
+-- name: claimed
+SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload, content_hash,
+       delivered_hash, attempts, stage
+FROM outbox WHERE record_id = ANY(%(record_ids)s) AND status = 'pending' AND stage = %(stage)s ORDER BY arrival
+
+-- Shipments and their lines are worked off together, by order: the order is what must not be worked on twice at a time.
+-- name: due_shipments
+WITH due AS (
+    SELECT CASE entity WHEN 'shipment' THEN record_id ELSE aggregate_id END AS shipment_id, min(arrival) AS arrival
+    FROM (
+        SELECT entity, record_id, aggregate_id, arrival FROM outbox
+        WHERE status = 'pending' AND entity IN ('shipment', 'shipment_line')
+          AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
+          AND source IN (SELECT source FROM positions WHERE lane = 'operational')
+        ORDER BY arrival LIMIT %(limit)s
+    ) first
+    GROUP BY 1
+)
+SELECT due.shipment_id, o.record_id
+FROM due
+LEFT JOIN outbox s ON s.record_id = due.shipment_id
+LEFT JOIN outbox o ON o.entity = 'sales_order' AND o.source = s.payload ->> 'order_source'
+                  AND o.payload ->> 'order_number' = s.payload ->> 'order_number'
+ORDER BY due.arrival
+
+-- name: lock_aggregates
+SELECT aggregate_id FROM aggregates WHERE aggregate_id = ANY(%(aggregates)s) FOR UPDATE SKIP LOCKED
+
+-- name: claimed_shipments
+SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload, content_hash,
+       delivered_hash, attempts, stage
+FROM outbox
+WHERE status = 'pending' AND entity IN ('shipment', 'shipment_line')
+  AND (record_id = ANY(%(shipments)s) OR (entity = 'shipment_line' AND aggregate_id = ANY(%(shipments)s)))
+ORDER BY arrival
+
+-- A record that arrived or was delivered while another was being parked for it is found here.
+-- name: release_satisfied
+UPDATE outbox p SET status = 'pending', waits_for = NULL, updated_at = now()
+WHERE p.status = 'parked' AND (
+    EXISTS (SELECT 1 FROM outbox o WHERE o.record_id = regexp_replace(p.waits_for, '#driven$', '')
+            AND o.status = 'delivered' AND o.operation = 'upsert')
+    OR (p.waits_for LIKE 'product#sku=%%' AND EXISTS (
+        SELECT 1 FROM identity_keys k WHERE k.entity = 'product' AND k.kind IN ('sku', 'channel_sku')
+        AND k.value = substr(p.waits_for, length('product#sku=') + 1)))
+    OR (p.waits_for LIKE 'product#channel_sku=%%' AND EXISTS (
+        SELECT 1 FROM identity_keys k WHERE k.entity = 'product' AND k.kind = 'channel_sku'
+        AND 'product#channel_sku=' || k.source || ':' || k.value = p.waits_for
+        AND k.value = split_part(p.waits_for, ':', 2)))
+    OR (p.waits_for LIKE 'sales_order#order_number=%%' AND EXISTS (
+        SELECT 1 FROM outbox o WHERE o.entity = 'sales_order' AND o.source = split_part(substr(p.waits_for, 26), ':', 1)
+        AND 'sales_order#order_number=' || o.source || ':' || (o.payload ->> 'order_number') = p.waits_for))
+    OR (p.waits_for LIKE 'sales_order_line#of=%%' AND EXISTS (
+        SELECT 1 FROM outbox o WHERE o.entity = 'sales_order_line' AND o.aggregate_id = substr(p.waits_for, 21)))
+)

@@ -1,0 +1,197 @@
+"""The deliverer: works the outbox off to Odoo, batch by batch, step by step. The coordinator only; each step has its own file.
+
+Contract: any number of deliverers may run, in any number of processes (claims). A deliverer owns its connections; when Odoo or
+the state database fails in a way that may pass, it closes them, waits and begins again. What was in the air is due again, and
+harmless: rows are loaded by external id, and every action reads Odoo's state first. Nothing is held in memory between batches.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from loguru import logger
+
+from config.errors import CausewayError, Disposition, ErrorKind
+from config.settings import DeliverySettings, OdooSettings, StateSettings
+from loaders.backlog import Backlog, BacklogCounter
+from loaders.backoff import Backoff
+from loaders.claims import Claims, Due
+from loaders.client import OdooClient
+from loaders.outcomes import Outcomes
+from loaders.state import connect, prepare
+from loaders.steps import Step, delivery_steps
+from loaders.work import Work
+
+_SWEEP_S = 5.0
+# Failures that may be one record's fault; the others say nothing of the records that were on their way.
+_OF_RECORDS = frozenset({ErrorKind.TRANSIENT, ErrorKind.UNKNOWN_OUTCOME})
+
+
+@dataclass(kw_only=True, slots=True)
+class DeliveryReport:
+    """What one `run_once` did. `outcomes`: records by outcome. `error`: why it stopped early; `wait_s`: until it goes on."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    error: str | None = None
+    wait_s: float = 0.0
+
+    @property
+    def worked(self) -> bool:
+        return sum(self.outcomes.values()) > 0
+
+
+@dataclass(kw_only=True, slots=True)
+class _Connections:
+    """`state` for short transactions, `claims` for the one that stays open during a call."""
+
+    state: psycopg.Connection[tuple[Any, ...]]
+    held: psycopg.Connection[tuple[Any, ...]]
+    claims: Claims
+
+    def close(self) -> None:
+        self.state.close()
+        self.held.close()
+
+
+class Deliverer:
+    """Delivers what is due in the outbox. One thread runs it; `backlog` may be asked from any. Closes `client` with itself."""
+
+    def __init__(
+        self, state: StateSettings, odoo: OdooSettings, delivery: DeliverySettings, client: OdooClient | None = None
+    ) -> None:
+        prepare(state)
+        self._state = state
+        self._odoo = odoo
+        self._settings = delivery
+        self._client = client or OdooClient(odoo)
+        self._backlog = BacklogCounter(state)
+        self._steps = delivery_steps(odoo.batch_records)
+        self._backoff = Backoff(delivery.retry_first_s, delivery.retry_longest_s)
+        self._connections: _Connections | None = None
+        self._swept_at = float("-inf")
+
+    def run_once(self, stop: threading.Event | None = None) -> DeliveryReport:
+        """Work off all that is due now. Returns early when `stop` is set, when Odoo is away, or while it has to wait.
+
+        Raises CausewayError for what waiting does not mend (wrong password, no such database, missing apps).
+        """
+        report = DeliveryReport(wait_s=self._backoff.remaining_s)
+        if report.wait_s:
+            return report
+        try:
+            connections = self._connected()
+            while self._round(connections, report, stop):
+                self._backoff.succeeded()
+            self._sweep(connections.claims)
+        except CausewayError as error:
+            self._failed(error, report)
+        return report
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set; a batch that is on its way is finished first."""
+        while not stop.is_set():
+            report = self.run_once(stop)
+            if not report.worked or report.wait_s:
+                stop.wait(max(report.wait_s, self._settings.poll_ms / 1000))
+        self.close()
+
+    def backlog(self) -> Backlog:
+        """Count what is not in Odoo yet. Cheap: reads an index of the unsettled records only."""
+        return self._backlog.count()
+
+    def close(self) -> None:
+        """Close all connections; claims go with them."""
+        self._disconnect()
+        self._backlog.close()
+
+    def _disconnect(self) -> None:
+        self._client.close()
+        if self._connections is not None:
+            self._connections.close()
+            self._connections = None
+
+    def _connected(self) -> _Connections:
+        if self._connections is None:
+            state, held = (
+                connect(self._state, application_name=f"causeway delivery {use}") for use in ("state", "claims")
+            )
+            self._connections = _Connections(state=state, held=held, claims=Claims(held))
+        return self._connections
+
+    def _round(self, connections: _Connections, report: DeliveryReport, stop: threading.Event | None) -> bool:
+        """Go through the steps once, each as long as it finds something; tell whether anything was done."""
+        before = sum(report.outcomes.values())
+        for step in self._steps:
+            while not (stop is not None and stop.is_set()) and self._batch(step, connections, report):
+                pass
+        return sum(report.outcomes.values()) > before and not (stop is not None and stop.is_set())
+
+    def _batch(self, step: Step, connections: _Connections, report: DeliveryReport) -> bool:
+        """Claim, act, record one batch; False when nothing is due."""
+        try:
+            batch = step.claim(connections.claims, step.limit)
+            if batch:
+                report.outcomes += self._act(step, connections, batch)
+                step.grow()
+            return bool(batch)
+        finally:
+            if not connections.held.closed:
+                connections.claims.release()
+
+    def _act(self, step: Step, connections: _Connections, batch: Sequence[Due]) -> Counter[str]:
+        work = self._work(connections)
+        started = time.monotonic()
+        try:
+            step.act(work, batch)
+        except CausewayError as error:
+            if error.kind in _OF_RECORDS:
+                self._blame(step, connections, batch, error)
+            raise
+        without = {due.record_id for due in batch} - work.outcomes.settled_ids
+        if without:
+            raise CausewayError(
+                ErrorKind.INTERNAL, f"The step {step.name} left {len(without)} records without an outcome."
+            )
+        work.outcomes.write(connections.state)
+        took_ms = (time.monotonic() - started) * 1000
+        logger.debug("{}: {} records in {:.0f} ms: {}", step.name, len(batch), took_ms, dict(work.outcomes.counts))
+        return work.outcomes.counts
+
+    def _blame(self, step: Step, connections: _Connections, batch: Sequence[Due], error: CausewayError) -> None:
+        """Count an attempt against a record that was on its way alone; else let the step take fewer next time."""
+        if step.limit > 1:
+            step.shrink()
+            return
+        outcomes = Outcomes(self._settings.max_attempts)
+        for due in batch:
+            outcomes.retried(due, error.message, kind=error.kind, wait_s=self._settings.retry_first_s)
+        outcomes.write(connections.state)
+
+    def _work(self, connections: _Connections) -> Work:
+        return Work(
+            client=self._client,
+            connection=connections.state,
+            prefix=self._odoo.prefix,
+            batch_records=self._odoo.batch_records,
+            outcomes=Outcomes(self._settings.max_attempts),
+        )
+
+    def _sweep(self, claims: Claims) -> None:
+        if time.monotonic() - self._swept_at >= _SWEEP_S:
+            self._swept_at = time.monotonic()
+            if released := claims.release_satisfied():
+                logger.debug("{} records no longer wait", released)
+
+    def _failed(self, error: CausewayError, report: DeliveryReport) -> None:
+        self._disconnect()
+        if error.disposition is not Disposition.RETRY:
+            raise error
+        report.error = str(error)
+        report.wait_s = self._backoff.failed(getattr(error, "retry_after_s", None))
+        logger.warning("delivery waits {:.1f} s: {}", report.wait_s, error)

@@ -1,0 +1,131 @@
+-- A batch of changes, staged in a temporary table of the applying connection, becomes the outbox's newest state.
+
+-- name: staging
+CREATE TEMPORARY TABLE IF NOT EXISTS staged (
+    seq             bigint NOT NULL,
+    kind            text NOT NULL,                      -- upsert, delete, invalid, truncate
+    record_id       text NOT NULL,
+    entity          text NOT NULL,
+    source          text NOT NULL,
+    source_key      text NOT NULL,                      -- of a truncate: the pattern of the keys that are gone
+    aggregate_id    text NOT NULL,
+    payload         text,
+    content_hash    text,
+    mapping_version integer,
+    source_lsn      text,
+    committed_at    timestamptz,
+    status          text,
+    error           text,
+    answers         text[]
+) ON COMMIT DELETE ROWS
+
+-- name: copy
+COPY staged (seq, kind, record_id, entity, source, source_key, aggregate_id, payload, content_hash, mapping_version,
+             source_lsn, committed_at, status, error, answers) FROM STDIN
+
+-- name: keep_last_of_each_record
+DELETE FROM staged s USING staged newer
+WHERE newer.record_id = s.record_id AND newer.seq > s.seq AND s.kind <> 'truncate'
+
+-- name: forget_truncated
+DELETE FROM staged s USING staged t
+WHERE t.kind = 'truncate' AND s.kind <> 'truncate' AND t.entity = s.entity AND t.source = s.source AND t.seq > s.seq
+  AND s.source_key ~ t.source_key
+
+-- name: truncate
+UPDATE outbox o
+SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
+    next_attempt_at = NULL, updated_at = now(),
+    status = CASE WHEN o.status IN ('linked', 'recorded') THEN o.status ELSE 'pending' END
+FROM staged t
+WHERE t.kind = 'truncate' AND o.entity = t.entity AND o.source = t.source AND o.operation = 'upsert'
+  AND o.source_key ~ t.source_key
+
+-- name: upsert
+INSERT INTO outbox AS o (record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload,
+                         content_hash, mapping_version, source_lsn, committed_at, status, error_kind, error)
+SELECT record_id, entity, source, source_key, record_id, aggregate_id, 'upsert', payload::jsonb, content_hash,
+       mapping_version, source_lsn::pg_lsn, committed_at, status,
+       CASE WHEN kind = 'invalid' THEN 'invalid_record' END, error
+FROM staged WHERE kind IN ('upsert', 'invalid') ORDER BY seq
+ON CONFLICT (record_id) DO UPDATE
+SET aggregate_id = excluded.aggregate_id, operation = 'upsert', payload = excluded.payload,
+    content_hash = excluded.content_hash, mapping_version = excluded.mapping_version,
+    source_lsn = excluded.source_lsn, committed_at = excluded.committed_at, stage = 'load', waits_for = NULL,
+    error_kind = excluded.error_kind, error = excluded.error, attempts = 0, next_attempt_at = NULL, updated_at = now(),
+    status = CASE WHEN o.status = 'linked' AND excluded.status = 'pending' THEN 'linked' ELSE excluded.status END
+WHERE o.content_hash <> excluded.content_hash OR o.operation <> 'upsert'
+
+-- name: delete
+UPDATE outbox o
+SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
+    next_attempt_at = NULL, updated_at = now(), source_lsn = d.source_lsn::pg_lsn, committed_at = d.committed_at,
+    status = CASE WHEN o.status IN ('linked', 'recorded') THEN o.status ELSE 'pending' END
+FROM staged d
+WHERE d.kind = 'delete' AND o.record_id = d.record_id AND o.operation = 'upsert'
+
+-- name: aggregates
+INSERT INTO aggregates (aggregate_id)
+SELECT DISTINCT aggregate_id FROM staged WHERE kind = 'upsert' AND status = 'pending'
+ON CONFLICT DO NOTHING
+
+-- name: release_waiting_for_arrivals
+UPDATE outbox SET status = 'pending', waits_for = NULL, next_attempt_at = NULL, updated_at = now()
+WHERE status = 'parked' AND waits_for IN (SELECT unnest(answers) FROM staged)
+
+-- Of the orders that a channel sent under one key the one that Odoo has, or else the earliest, is the order. A channel's
+-- order of rows says nothing here: a snapshot gives them in any order.
+-- name: duplicates
+WITH touched AS (
+    SELECT DISTINCT o.source, o.payload ->> 'duplicate_key' AS duplicate_key
+    FROM outbox o JOIN staged USING (record_id)
+    WHERE o.entity = 'sales_order' AND o.payload ->> 'duplicate_key' IS NOT NULL
+), ranked AS (
+    SELECT o.record_id, o.status, o.payload ->> 'order_number' AS order_number,
+           row_number() OVER earliest AS place,
+           first_value(o.payload ->> 'order_number') OVER earliest AS first_number,
+           first_value(o.record_id) OVER earliest AS first_id
+    FROM outbox o
+    JOIN touched t ON t.source = o.source AND t.duplicate_key = o.payload ->> 'duplicate_key'
+    LEFT JOIN crosswalk c ON c.canonical_id = o.canonical_id
+    WHERE o.entity = 'sales_order' AND o.operation = 'upsert'
+    WINDOW earliest AS (PARTITION BY o.source, o.payload ->> 'duplicate_key'
+                        ORDER BY c.odoo_id IS NULL, o.payload ->> 'ordered_at', length(o.source_key), o.source_key)
+), settled AS (
+    UPDATE outbox o
+    SET status = CASE WHEN r.place = 1 THEN 'pending' ELSE 'duplicate' END, stage = 'load', waits_for = NULL,
+        error_kind = NULL, updated_at = now(),
+        error = CASE WHEN r.place > 1 THEN 'the channel sent this order before, as ' || r.first_number || ' (' || r.first_id || ')' END
+    FROM ranked r
+    WHERE o.record_id = r.record_id
+      AND ((r.place > 1 AND o.status <> 'duplicate') OR (r.place = 1 AND o.status = 'duplicate'))
+    RETURNING o.record_id, o.status
+)
+UPDATE outbox l SET status = 'pending', error = NULL, updated_at = now()
+FROM settled s
+WHERE s.status = 'pending' AND l.aggregate_id = s.record_id AND l.entity = 'sales_order_line' AND l.status = 'duplicate'
+
+-- name: seen
+INSERT INTO snapshot_seen (source, record_id)
+SELECT source, record_id FROM staged WHERE kind IN ('upsert', 'invalid') ON CONFLICT DO NOTHING
+
+-- name: gone
+UPDATE outbox o
+SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
+    next_attempt_at = NULL, updated_at = now(),
+    status = CASE WHEN o.status IN ('linked', 'recorded') THEN o.status ELSE 'pending' END
+WHERE o.source = %(source)s AND o.operation = 'upsert'
+  AND NOT EXISTS (SELECT 1 FROM snapshot_seen s WHERE s.source = o.source AND s.record_id = o.record_id)
+
+-- name: forget_seen
+DELETE FROM snapshot_seen WHERE source = %(source)s
+
+-- name: position
+SELECT lsn::text, slot, system_identifier, timeline FROM positions WHERE source = %(source)s AND lane = %(lane)s
+
+-- name: store_position
+INSERT INTO positions AS p (source, lane, lsn, slot, system_identifier, timeline)
+VALUES (%(source)s, %(lane)s, %(lsn)s::pg_lsn, %(slot)s, %(system_identifier)s, %(timeline)s)
+ON CONFLICT (source, lane) DO UPDATE
+SET lsn = excluded.lsn, slot = excluded.slot, system_identifier = excluded.system_identifier,
+    timeline = excluded.timeline, updated_at = now()

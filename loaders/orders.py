@@ -1,0 +1,118 @@
+"""Order headers, as sale.order. An order goes to Odoo whole or not at all: with a line that cannot follow, it waits.
+
+Contract: after its header is in Odoo an order stays pending, at the stage 'state' (order_state confirms or cancels it), and its
+lines follow (lines). A deleted order is cancelled here; its lines have nothing left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from loaders import lookups, references
+from loaders.claims import Due
+from loaders.line_products import LineProducts
+from loaders.load import LoadRow
+from loaders.order_state import cancel_in_odoo, ordered_at
+from loaders.references import OrderLine, Reference
+from loaders.work import Prepared, Work, load_prepared
+
+MODEL = "sale.order"
+
+
+def deliver_orders(work: Work, batch: Sequence[Due]) -> None:
+    """Load these headers; park the orders whose customer, address or lines are not ready; cancel the deleted ones."""
+    known = references.records(work.connection, _wanted(batch))
+    _cancel_deleted(work, [due for due in batch if due.is_delete], known)
+    live = [due for due in batch if not due.is_delete]
+    blocked = _blocked_by_lines(work, [due for due in live if not _is_bound(due, known)])
+    prepared = []
+    for due in live:
+        missing = _missing_partner(due, known) or blocked.get(due.record_id)
+        if missing is not None:
+            work.outcomes.parked(due, *missing)
+        else:
+            bound = known.get(due.canonical_id)
+            prepared.append(Prepared(due=due, row=LoadRow(cells=_cells(work, due, known)), bound=bound))
+    for one, _ in load_prepared(work, MODEL, prepared):
+        work.outcomes.loaded(one.due)
+
+
+def _customer(due: Due) -> str:
+    return lookups.record("customer", due.source, due.payload["customer_key"])
+
+
+def _address(due: Due) -> str | None:
+    key = due.payload.get("delivery_address_key")
+    return lookups.record("customer", due.source, key) if key else None
+
+
+def _wanted(batch: Sequence[Due]) -> list[str]:
+    wanted = [due.canonical_id for due in batch]
+    for due in batch:
+        if not due.is_delete:
+            wanted += [identifier for identifier in (_customer(due), _address(due)) if identifier]
+    return wanted
+
+
+def _is_bound(due: Due, known: Mapping[str, Reference]) -> bool:
+    return due.canonical_id in known and known[due.canonical_id].is_bound
+
+
+def _missing_partner(due: Due, known: Mapping[str, Reference]) -> tuple[str, str] | None:
+    """Return what the order waits for and why, if a partner is not in Odoo."""
+    for what, identifier in (("customer", _customer(due)), ("delivery address", _address(due))):
+        reference = known.get(identifier) if identifier else None
+        if identifier and (reference is None or not reference.is_bound):
+            return (reference.canonical_id if reference else identifier), f"its {what} is not in Odoo yet"
+    return None
+
+
+def _blocked_by_lines(work: Work, orders: Sequence[Due]) -> dict[str, tuple[str, str]]:
+    """Return, by order, what the first line that cannot go to Odoo yet waits for."""
+    if not orders:
+        return {}
+    lines = references.order_lines(work.connection, [due.record_id for due in orders])
+    products = LineProducts(work, [(line.source, line.payload) for group in lines.values() for line in group])
+    blocked = {}
+    for order_id, group in lines.items():
+        waiting = next(filter(None, (_line_waits(products, line) for line in group)), None)
+        if waiting is not None:
+            blocked[order_id] = waiting
+    return blocked
+
+
+def _line_waits(products: LineProducts, line: OrderLine) -> tuple[str, str] | None:
+    if line.status == "dead":
+        return line.record_id, f"its line {line.record_id} is a dead letter"
+    missing = products.missing(line.source, line.payload)
+    return (missing, f"its line {line.record_id} waits for {missing}") if missing else None
+
+
+def _cells(work: Work, due: Due, known: Mapping[str, Reference]) -> dict[str, str]:
+    payload = due.payload
+    customer = known[_customer(due)]
+    address_id = _address(due)
+    address = known[address_id] if address_id else customer
+    return {
+        "id": work.external_id(due.canonical_id, known.get(due.canonical_id)),
+        "name": payload["order_number"],
+        "partner_id/id": work.external_id(customer.canonical_id, customer),
+        "partner_shipping_id/id": work.external_id(address.canonical_id, address),
+        "date_order": ordered_at(payload),
+        "client_order_ref": payload.get("client_reference") or payload["order_number"],
+        "origin": payload["order_number"],
+        "note": payload.get("note") or "",
+    }
+
+
+def _cancel_deleted(work: Work, deleted: Sequence[Due], known: Mapping[str, Reference]) -> None:
+    """Cancel what Odoo has of these. Cancelling keeps the trail of what was reserved or shipped; unlink would not."""
+    ids = {due.record_id: known[due.canonical_id].odoo_id for due in deleted if _is_bound(due, known)}
+    refused = cancel_in_odoo(work, [odoo_id for odoo_id in ids.values() if odoo_id is not None])
+    for due in deleted:
+        odoo_id = ids.get(due.record_id)
+        if odoo_id in refused:
+            work.outcomes.dead(due, refused[odoo_id])
+        else:
+            work.outcomes.sent(due, "")
+            work.outcomes.delivered(due, model=MODEL, odoo_id=odoo_id, cancelled=True)

@@ -1,0 +1,198 @@
+"""The outbox: the operational lane's durable end. A batch's canonical records and the source's position, in one transaction.
+
+Contract: implements cdc.destination.Destination. Called by the lane's applying thread only. Pieces of a transaction that is
+too large for one batch wait in a temporary table of the open transaction; each source has its own connection, so that one
+source's open transaction never commits with another's. Odoo plays no part here: the outbox takes in changes whatever it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import psycopg
+import pyarrow as pa
+
+from cdc.batch import BatchKind, ChangeBatch, Position
+from cdc.lsn import Lsn
+from cdc.relation import Relation
+from config.errors import CausewayError, ErrorKind
+from config.failpoints import failpoint
+from config.settings import Lane, StateSettings
+from loaders.identity import resolve_staged
+from loaders.incoming import staged_rows
+from loaders.named_sql import statements
+from loaders.state import connect, lock_writers, prepare, scalar, translated
+from transforms.changes import AnyChange
+
+_LANE = Lane.OPERATIONAL.value
+
+Fetch = Callable[[Relation, pa.Table], pa.Table]
+
+
+class Mapper(Protocol):
+    """What the outbox needs of transforms.mapper.BatchMapper."""
+
+    def map(self, batch: ChangeBatch, fetch: Fetch) -> list[AnyChange]:
+        """Return the canonical changes of a batch, the last of each record."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Session:
+    """One source's connection, and what is staged on it."""
+
+    connection: psycopg.Connection[tuple[Any, ...]]
+    staged: int = 0
+    pieces: int = 0
+    repeats_snapshot: bool = False
+
+
+class Outbox:
+    """Destination of the operational lane.
+
+    `fetch` reads whole source rows by key, for values that the log left out: (source, relation, keys) -> rows.
+    `priorities`: source -> priority (lowest first) where several sources know one thing.
+    """
+
+    def __init__(
+        self,
+        settings: StateSettings,
+        mapper: Mapper,
+        fetch: Callable[[str, Relation, pa.Table], pa.Table],
+        priorities: Mapping[str, int],
+    ) -> None:
+        prepare(settings)
+        self._settings = settings
+        self._mapper = mapper
+        self._fetch = fetch
+        self._priorities = dict(priorities)
+        self._sessions: dict[str, _Session] = {}
+
+    def position(self, source: str) -> Position | None:
+        """See Destination."""
+        connection = self._session(source).connection
+        with translated(f"reading the position of {source}"):
+            row = connection.execute(_sql("position"), {"source": source, "lane": _LANE}).fetchone()
+            connection.commit()
+        if row is None:
+            return None
+        lsn, slot, system_identifier, timeline = row
+        return Position(
+            source=source,
+            lane=_LANE,
+            lsn=Lsn.parse(lsn),
+            slot=slot,
+            system_identifier=system_identifier,
+            timeline=timeline,
+        )
+
+    def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:  # noqa: ARG002  the records have no tables
+        """See Destination. Where the source has records here already, the snapshot tells which of them are gone."""
+        self._forget(source)
+        session = self._session(source)
+        with translated(f"preparing the snapshot of {source}"):
+            session.connection.execute(_sql("forget_seen"), {"source": source})
+            session.repeats_snapshot = bool(
+                scalar(session.connection, "SELECT EXISTS (SELECT 1 FROM outbox WHERE source = %s)", [source])
+            )
+            session.connection.commit()
+
+    def apply(self, batch: ChangeBatch) -> None:
+        """See Destination. Raises CausewayError: STATE where the position would go back; MAPPING from the mapper."""
+        source = batch.position.source
+        session = self._session(source)
+        changes = self._mapper.map(batch, partial(self._fetch, source))
+        with translated(f"applying a batch of {source}"):
+            self._stage(session, changes)
+            if batch.complete or batch.kind is BatchKind.SNAPSHOT:
+                self._merge(session, batch)
+
+    def rollback(self) -> None:
+        """See Destination."""
+        for source in list(self._sessions):
+            self._forget(source)
+
+    def close(self) -> None:
+        """See Destination."""
+        self.rollback()
+
+    def _session(self, source: str) -> _Session:
+        session = self._sessions.get(source)
+        if session is None or session.connection.closed:
+            connection = connect(self._settings, application_name=f"causeway outbox {source}")
+            with translated("preparing to stage batches"):
+                connection.execute(_sql("staging"))
+                connection.commit()
+            session = self._sessions[source] = _Session(connection=connection)
+        return session
+
+    def _forget(self, source: str) -> None:
+        """Close the source's connection: a rollback that also works when the connection is broken."""
+        session = self._sessions.pop(source, None)
+        if session is not None:
+            session.connection.close()
+
+    def _stage(self, session: _Session, changes: Sequence[AnyChange]) -> None:
+        rows = staged_rows(changes, session.staged)
+        with session.connection.cursor() as cursor, cursor.copy(_sql("copy")) as copy:
+            for row in rows:
+                copy.write_row(row)
+        session.staged += len(changes)
+        session.pieces += 1
+
+    def _merge(self, session: _Session, batch: ChangeBatch) -> None:
+        connection = session.connection
+        lock_writers(connection)
+        if session.staged:
+            self._merge_staged(session, batch)
+        if batch.complete:
+            self._store_position(session, batch)
+        failpoint("outbox.before_commit")
+        connection.commit()
+        session.staged = session.pieces = 0
+        failpoint("outbox.after_commit")
+
+    def _merge_staged(self, session: _Session, batch: ChangeBatch) -> None:
+        connection = session.connection
+        connection.execute("ANALYZE staged")
+        if session.pieces > 1:
+            connection.execute(_sql("keep_last_of_each_record"))
+        for name in ("forget_truncated", "truncate", "upsert", "delete", "aggregates"):
+            connection.execute(_sql(name))
+        resolve_staged(connection, self._priorities)
+        connection.execute(_sql("duplicates"))
+        connection.execute(_sql("release_waiting_for_arrivals"))
+        if session.repeats_snapshot and batch.kind is BatchKind.SNAPSHOT:
+            connection.execute(_sql("seen"))
+
+    def _store_position(self, session: _Session, batch: ChangeBatch) -> None:
+        position = batch.position
+        names = {"source": position.source, "lane": _LANE}
+        stored = session.connection.execute(_sql("position"), names).fetchone()
+        if batch.kind is BatchKind.STREAM and stored is not None and Lsn.parse(stored[0]) > position.lsn:
+            raise CausewayError(
+                ErrorKind.STATE,
+                f"Source {position.source}: a batch ends at {position.lsn}, before the stored position {stored[0]}.",
+                hint="Two lanes may be running over one state database.",
+                source=position.source,
+            )
+        session.connection.execute(
+            _sql("store_position"),
+            {
+                **names,
+                "lsn": str(position.lsn),
+                "slot": position.slot,
+                "system_identifier": position.system_identifier,
+                "timeline": position.timeline,
+            },
+        )
+        if batch.kind is BatchKind.SNAPSHOT and session.repeats_snapshot:
+            session.connection.execute(_sql("gone"), names)
+            session.connection.execute(_sql("forget_seen"), names)
+            session.repeats_snapshot = False
+
+
+def _sql(name: str) -> Any:
+    return statements("merge.sql")[name]

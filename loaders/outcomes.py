@@ -1,0 +1,188 @@
+"""What became of a batch of deliveries: collected while Odoo answers, then written in one transaction.
+
+Contract: nothing is known until `write` has committed. A kill before it loses nothing: the records are still due, external ids
+make loading them again harmless, and every action looks at Odoo's state first. Records that wait for one of the delivered are
+released in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from config.errors import ErrorKind
+from config.failpoints import failpoint
+from loaders import lookups
+from loaders.claims import Due
+from loaders.named_sql import statements
+from loaders.state import lock_writers, translated
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Binding:
+    """A thing's place in Odoo."""
+
+    canonical_id: str
+    entity: str
+    model: str
+    external_id: str | None
+    odoo_id: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Settled:
+    due: Due
+    status: str
+    stage: str
+    waits_for: str | None = None
+    error_kind: str | None = None
+    error: str | None = None
+    attempts: int = 0
+    wait_s: float = 0.0
+
+
+class Outcomes:
+    """Collects the outcomes of one batch."""
+
+    def __init__(self, max_attempts: int) -> None:
+        self._max_attempts = max_attempts
+        self._started = datetime.now(UTC)
+        self._settled: list[_Settled] = []
+        self._bindings: list[Binding] = []
+        self._sent: list[tuple[str, str]] = []
+        self._log: list[tuple[str, str, str | None, int | None, str | None, datetime]] = []
+        self._released: set[str] = set()
+        self.counts: Counter[str] = Counter()
+
+    def bind(self, binding: Binding) -> None:
+        """Odoo has this thing under this id."""
+        self._bindings.append(binding)
+
+    def sent(self, due: Due, digest: str) -> None:
+        """Odoo has these cells of the record; an empty digest forgets what it had."""
+        self._sent.append((due.record_id, digest))
+
+    def loaded(self, due: Due) -> None:
+        """An order's header is in Odoo; its state is next. Its lines may follow."""
+        self._settled.append(_Settled(due=due, status="pending", stage="state"))
+        self._released |= {due.record_id, due.canonical_id}
+
+    def load_again(self, due: Due) -> None:
+        """An order whose header was believed to be in Odoo: due from the beginning."""
+        self._settled.append(_Settled(due=due, status="pending", stage="load"))
+
+    def delivered(
+        self, due: Due, *, model: str | None = None, odoo_id: int | None = None, cancelled: bool = False
+    ) -> None:
+        """Odoo has all of it."""
+        self._settle(
+            _Settled(due=due, status="delivered", stage="load"),
+            "cancelled" if cancelled else "delivered",
+            model,
+            odoo_id,
+        )
+        self._released |= {due.record_id, due.canonical_id, lookups.order_driven(due.record_id)}
+
+    def parked(self, due: Due, waits_for: str, why: str) -> None:
+        """It refers to something that Odoo does not have yet. `why` names what, for people."""
+        kind = ErrorKind.WAITING.value
+        settled = _Settled(due=due, status="parked", stage=due.stage, waits_for=waits_for, error_kind=kind, error=why)
+        self._settle(settled, "parked")
+
+    def dead(self, due: Due, words: str, *, kind: ErrorKind = ErrorKind.REFUSED) -> None:
+        """Odoo refuses it, in these words."""
+        settled = _Settled(
+            due=due, status="dead", stage=due.stage, error_kind=kind.value, error=words, attempts=due.attempts
+        )
+        self._settle(settled, "dead")
+
+    def retried(self, due: Due, words: str, *, kind: ErrorKind, wait_s: float) -> None:
+        """It failed in a way that may pass: due again after `wait_s` seconds, a dead letter after the last attempt."""
+        if due.attempts + 1 >= self._max_attempts:
+            self.dead(due, words, kind=kind)
+            return
+        settled = _Settled(
+            due=due,
+            status="pending",
+            stage=due.stage,
+            error_kind=kind.value,
+            error=words,
+            attempts=due.attempts + 1,
+            wait_s=wait_s,
+        )
+        self._settle(settled, "retried")
+
+    def duplicate(self, due: Due, words: str) -> None:
+        """It belongs to an order that the channel had sent before."""
+        self._settled.append(_Settled(due=due, status="duplicate", stage="load", error=words))
+        self.counts["duplicate"] += 1
+
+    @property
+    def settled_ids(self) -> set[str]:
+        """Record ids with an outcome."""
+        return {one.due.record_id for one in self._settled}
+
+    def write(self, connection: Connection) -> None:
+        """Write everything in one transaction. The collector is used up."""
+        with translated("recording deliveries"):
+            lock_writers(connection)
+            self._write_all(connection)
+            connection.commit()
+        failpoint("delivery.after_recorded")
+
+    def _settle(self, settled: _Settled, outcome: str, model: str | None = None, odoo_id: int | None = None) -> None:
+        self._settled.append(settled)
+        self._log.append((settled.due.record_id, outcome, model, odoo_id, settled.error, self._started))
+        self.counts[outcome] += 1
+
+    def _write_all(self, connection: Connection) -> None:
+        bindings = [(b.canonical_id, b.entity, b.model, b.external_id, b.odoo_id) for b in self._bindings]
+        _run(connection, "bind", bindings)
+        _run(
+            connection,
+            "settle",
+            [
+                (
+                    one.due.record_id,
+                    one.due.content_hash,
+                    one.due.operation,
+                    one.status,
+                    one.stage,
+                    one.waits_for,
+                    one.error_kind,
+                    one.error,
+                    one.attempts,
+                    one.wait_s,
+                )
+                for one in self._settled
+            ],
+        )
+        _run(connection, "sent", self._sent)
+        _run(connection, "log", self._log)
+        if self._released:
+            connection.execute(_sql("release"), [list(self._released)])
+
+
+def promote_heirs(connection: Connection, canonical_ids: Sequence[str]) -> set[str]:
+    """Make another source's record the owner of each of these things; return the things that have one."""
+    with translated("looking for other records of deleted things"):
+        lock_writers(connection)
+        found = {row[0] for row in connection.execute(_sql("promote"), [list(canonical_ids)])}
+        connection.commit()
+    return found
+
+
+def _run(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        connection.execute(_sql(name), [list(column) for column in zip(*rows, strict=True)])
+
+
+def _sql(name: str) -> Any:
+    return statements("outcomes.sql")[name]

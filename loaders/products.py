@@ -1,0 +1,76 @@
+"""Products, as product.product (three times faster to load than product.template, which it brings along).
+
+Freight, discount, fee and manual lines need a product too: four service products of the bridge's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loaders import references
+from loaders.archive import archive_deleted
+from loaders.claims import Due
+from loaders.load import LoadRow, load
+from loaders.references import Reference
+from loaders.work import Prepared, Work, load_prepared
+
+MODEL = "product.product"
+_UNITS = {"unit": "uom.product_uom_unit", "dozen": "uom.product_uom_dozen", "kg": "uom.product_uom_kgm"}
+# Lines of these kinds name no product of the channel: kind -> name of the bridge's product.
+SERVICES = {"freight": "Freight", "discount": "Discount", "fee": "Fee", "manual": "Other charges"}
+
+
+def service_external_id(work: Work, kind: str) -> str:
+    """Return the external id of the bridge's own product for lines of this kind."""
+    return f"{work.prefix}.product_{kind}"
+
+
+def ensure_services(work: Work) -> None:
+    """Load the bridge's own products; harmless when they are there."""
+    rows = [
+        LoadRow(
+            cells={
+                "id": service_external_id(work, kind),
+                "name": name,
+                "default_code": f"{work.prefix}-{kind}".upper(),
+                "type": "service",
+                "taxes_id/id": "",
+                "list_price": "0",
+            }
+        )
+        for kind, name in SERVICES.items()
+    ]
+    load(work.client, MODEL, rows, batch_records=work.batch_records)
+
+
+def deliver_products(work: Work, batch: Sequence[Due]) -> None:
+    """Load these products; a deleted one is archived."""
+    archive_deleted(work, MODEL, [due for due in batch if due.is_delete])
+    wanted = [due for due in batch if not due.is_delete]
+    known = references.records(work.connection, [due.canonical_id for due in wanted])
+    prepared = []
+    for due in wanted:
+        bound = known.get(due.canonical_id)
+        prepared.append(Prepared(due=due, row=LoadRow(cells=_cells(work, due, bound)), bound=bound))
+    for one, odoo_id in load_prepared(work, MODEL, prepared):
+        work.outcomes.delivered(one.due, model=MODEL, odoo_id=odoo_id)
+
+
+def _cells(work: Work, due: Due, bound: Reference | None) -> dict[str, str]:
+    """A bundle is sold but never shipped: its components are. So it is a service to Odoo, which makes no move for it."""
+    payload = due.payload
+    goods = payload["kind"] == "goods"
+    return {
+        "id": work.external_id(due.canonical_id, bound),
+        "name": payload["name"],
+        "default_code": payload.get("sku") or payload.get("channel_sku") or "",
+        "barcode": payload.get("barcode") or "",
+        "type": "consu" if goods else "service",
+        "is_storable": "1" if goods else "",
+        "uom_id/id": _UNITS[payload["unit"]],
+        "list_price": payload.get("list_price") or "0",
+        "standard_price": payload.get("cost") or "0",
+        "taxes_id/id": "",
+        "description_sale": payload.get("description") or "",
+        "active": "1" if payload["active"] else "",
+    }

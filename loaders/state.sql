@@ -1,0 +1,117 @@
+-- The operational lane's state: positions, outbox, identity, crosswalk, deliveries. Run inside the schema of
+-- settings.state.schema (search_path), under an advisory lock, when state_version says that it has not been run yet.
+
+-- name: version_table
+CREATE TABLE IF NOT EXISTS state_version (
+    version    integer PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- name: version_1
+CREATE TABLE positions (
+    source            text NOT NULL,
+    lane              text NOT NULL,
+    lsn               pg_lsn NOT NULL,
+    slot              text NOT NULL,
+    system_identifier text NOT NULL,
+    timeline          integer NOT NULL,
+    updated_at        timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (source, lane)
+);
+
+-- One row a record: its newest desired state, and how far Odoo has it.
+CREATE TABLE outbox (
+    record_id       text PRIMARY KEY,                   -- entity:source:source_key
+    entity          text NOT NULL,
+    source          text NOT NULL,
+    source_key      text NOT NULL,
+    canonical_id    text NOT NULL,                      -- of the record that owns the thing; its own unless linked
+    aggregate_id    text NOT NULL,                      -- what one deliverer works on at a time: an order with its lines
+    operation       text NOT NULL CHECK (operation IN ('upsert', 'delete')),
+    payload         jsonb NOT NULL,
+    content_hash    text NOT NULL,
+    mapping_version integer NOT NULL,
+    source_lsn      pg_lsn NOT NULL,
+    committed_at    timestamptz,
+    status          text NOT NULL CHECK (status IN
+                        ('pending', 'parked', 'delivered', 'dead', 'linked', 'duplicate', 'recorded')),
+    stage           text NOT NULL DEFAULT 'load' CHECK (stage IN ('load', 'state')), -- an order is loaded, then driven
+    waits_for       text,                               -- record id or lookup, while parked
+    parked_at       timestamptz,                        -- the first time
+    error_kind      text,
+    error           text,
+    attempts        integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz,
+    delivered_hash  text,                               -- of the cells that Odoo was last sent
+    delivered_at    timestamptz,
+    first_seen_at   timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    arrival         bigint GENERATED ALWAYS AS IDENTITY
+) WITH (fillfactor = 80);
+CREATE INDEX outbox_due ON outbox (entity, stage, arrival) WHERE status = 'pending';
+CREATE INDEX outbox_waiting ON outbox (waits_for) WHERE status = 'parked';
+CREATE INDEX outbox_unsettled ON outbox (status) WHERE status IN ('pending', 'parked', 'dead');
+CREATE INDEX outbox_canonical ON outbox (canonical_id);
+CREATE INDEX outbox_lines ON outbox (aggregate_id) WHERE entity IN ('sales_order_line', 'shipment_line');
+CREATE INDEX outbox_order_number ON outbox (source, (payload ->> 'order_number')) WHERE entity = 'sales_order';
+CREATE INDEX outbox_duplicate_key ON outbox (source, (payload ->> 'duplicate_key'))
+    WHERE entity = 'sales_order' AND payload ->> 'duplicate_key' IS NOT NULL;
+CREATE INDEX outbox_shipment_order ON outbox ((payload ->> 'order_source'), (payload ->> 'order_number'))
+    WHERE entity = 'shipment';
+
+-- Which record is which thing, and by which strong key that was found.
+CREATE TABLE identity (
+    entity       text NOT NULL,
+    source       text NOT NULL,
+    source_key   text NOT NULL,
+    canonical_id text NOT NULL,
+    matched_by   text NOT NULL CHECK (matched_by IN ('self', 'vat', 'email', 'sku', 'barcode')),
+    PRIMARY KEY (entity, source, source_key)
+);
+CREATE INDEX identity_canonical ON identity (canonical_id);
+
+-- The strong keys of each record, as they were when it last arrived.
+CREATE TABLE identity_keys (
+    entity     text NOT NULL,
+    kind       text NOT NULL,                           -- vat, email, sku, barcode, channel_sku
+    value      text NOT NULL,
+    source     text NOT NULL,
+    source_key text NOT NULL,
+    PRIMARY KEY (entity, kind, value, source, source_key)
+);
+CREATE INDEX identity_keys_record ON identity_keys (entity, source, source_key);
+
+-- What is what in Odoo. A shipment has no external id of its own: it points at the transfer that shipped it.
+CREATE TABLE crosswalk (
+    canonical_id text PRIMARY KEY,
+    entity       text NOT NULL,
+    model        text NOT NULL,
+    external_id  text,
+    odoo_id      integer NOT NULL,
+    bound_at     timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE deliveries (
+    delivery_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    record_id   text NOT NULL,
+    outcome     text NOT NULL CHECK (outcome IN ('delivered', 'dead', 'parked', 'retried', 'cancelled')),
+    model       text,
+    odoo_id     integer,
+    error       text,
+    started_at  timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL
+);
+CREATE INDEX deliveries_record ON deliveries (record_id);
+
+-- What a deliverer locks (FOR UPDATE SKIP LOCKED) while it talks to Odoo. Not the outbox itself: a slow Odoo must never
+-- make the capturing side wait for a row.
+CREATE TABLE aggregates (
+    aggregate_id text PRIMARY KEY
+);
+
+-- Records that a running repetition of a snapshot has seen; what it has not seen at its end is gone at the source.
+CREATE TABLE snapshot_seen (
+    source    text NOT NULL,
+    record_id text NOT NULL,
+    PRIMARY KEY (source, record_id)
+);
