@@ -2,3 +2,34 @@
 
 Imports config and cdc's data types. Knows no database but the in-memory DuckDB that computes a batch.
 """
+
+from __future__ import annotations
+
+from transforms.canonical import ENTITIES, record_from_json
+from transforms.changes import AnyChange, Delete, Invalid, TruncateAll, Upsert
+from transforms.compiled import CompiledMapping, view_sql
+from transforms.compiler import compile_mappings
+from transforms.mapper import BatchMapper
+from transforms.mapping import Mapping, MappingError, load_mappings
+from transforms.packs import pack_path
+from transforms.record import CanonicalRecord, record_id
+
+__all__ = [
+    "ENTITIES",
+    "AnyChange",
+    "BatchMapper",
+    "CanonicalRecord",
+    "CompiledMapping",
+    "Delete",
+    "Invalid",
+    "Mapping",
+    "MappingError",
+    "TruncateAll",
+    "Upsert",
+    "compile_mappings",
+    "load_mappings",
+    "pack_path",
+    "record_from_json",
+    "record_id",
+    "view_sql",
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self
 
@@ -18,15 +18,17 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from cdc.lsn import Lsn
 
 _HASH_BYTES = 16
+# Python's own context rounds to 28 digits; DuckDB's DECIMAL holds 38.
+_EXACT = Context(prec=80)
 
 
 def _plain(value: Decimal) -> Decimal:
     """Return the same number without trailing zeros, exponent or negative zero: 12.50 and 12.5000 are one amount."""
-    value = value.normalize()
+    value = value.normalize(_EXACT)
     if not value:
         return Decimal(0)
     exponent = value.as_tuple().exponent
-    return value.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else value
+    return value.quantize(Decimal(1), context=_EXACT) if isinstance(exponent, int) and exponent > 0 else value
 
 
 def _in_utc(value: datetime) -> datetime:

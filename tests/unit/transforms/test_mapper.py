@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from cdc.relation import Relation
+from config.errors import CausewayError, ErrorKind
+from tests.unit.transforms.batches import COMMITTED, TRUNCATE, Row, batch, changes, key, line
+from tests.unit.transforms.relations import LINES, LINES_SQL, column, compiled
+from transforms.canonical import SalesOrderLine
+from transforms.changes import AnyChange, Invalid, TruncateAll, Upsert
+from transforms.mapper import BatchMapper
+
+Fetch = Callable[[Relation, pa.Table], pa.Table]
+
+
+def no_fetch(relation: Relation, keys: pa.Table) -> pa.Table:
+    raise AssertionError("nothing was to be fetched")
+
+
+@pytest.fixture
+def mapper() -> Iterator[BatchMapper]:
+    made = BatchMapper([compiled()])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def filtered() -> Iterator[BatchMapper]:
+    made = BatchMapper([compiled(LINES_SQL + " WHERE qty > 0")])
+    yield made
+    made.close()
+
+
+def said(found: list[AnyChange]) -> list[tuple[str, str]]:
+    return [(type(each).__name__, each.source_key) for each in found]
+
+
+def test_an_insert_is_a_record_with_its_provenance(mapper: BatchMapper) -> None:
+    (found,) = mapper.map(batch(changes(("i", line(5, 1)))), no_fetch)
+    assert isinstance(found, Upsert)
+    assert isinstance(found.record, SalesOrderLine)
+    assert (found.position, found.committed_at, found.seq, found.mapping) == ("0/100", COMMITTED, 0, "shop_order_lines")
+    assert (found.record.source_position, found.record.mapping_version) == ("0/100", 3)
+    assert (found.record_id, found.record.aggregate_id) == ("sales_order_line:shop:5-1", "sales_order:shop:5")
+    assert (found.record.quantity, found.record.kind) == (Decimal(2), "product")
+
+
+def test_only_the_last_change_of_a_row_counts(mapper: BatchMapper) -> None:
+    ops = [("i", line(5, 1, quantity="1")), ("i", line(5, 2)), ("u", line(5, 1, quantity="9")), ("d", key(5, 2))]
+    found = mapper.map(batch(changes(*ops)), no_fetch)
+    assert said(found) == [("Upsert", "5-1"), ("Delete", "5-2")]
+    assert isinstance(found[0], Upsert)
+    assert found[0].record.business_values()["quantity"] == 9
+
+
+def test_a_changed_key_is_a_delete_and_an_insert(mapper: BatchMapper) -> None:
+    found = mapper.map(batch(changes(("d", key(5, 1)), ("i", line(5, 9)))), no_fetch)
+    assert said(found) == [("Delete", "5-1"), ("Upsert", "5-9")]
+
+
+def test_a_row_that_comes_back_is_there(mapper: BatchMapper) -> None:
+    found = mapper.map(batch(changes(("d", key(5, 1)), ("i", line(5, 1)))), no_fetch)
+    assert said(found) == [("Upsert", "5-1")]
+
+
+def test_a_where_that_no_longer_holds_deletes(filtered: BatchMapper) -> None:
+    ops = [("u", line(5, 1, quantity="0")), ("u", line(5, 2, quantity=None)), ("u", line(5, 3)), ("d", key(5, 4))]
+    found = filtered.map(batch(changes(*ops)), no_fetch)
+    assert said(found) == [("Delete", "5-1"), ("Delete", "5-2"), ("Upsert", "5-3"), ("Delete", "5-4")]
+
+
+def test_a_new_row_that_is_left_out_says_nothing_unless_its_key_was_used(filtered: BatchMapper) -> None:
+    gone_and_new = [("d", key(5, 2)), ("i", line(5, 2, quantity="0"))]
+    found = filtered.map(batch(changes(("i", line(5, 1, quantity="0")), *gone_and_new)), no_fetch)
+    assert said(found) == [("Delete", "5-2")]
+
+
+def test_a_truncate_ends_all_records_of_the_mapping_and_what_came_before_it(mapper: BatchMapper) -> None:
+    ops = [("i", line(5, 1)), ("t", TRUNCATE), ("i", line(6, 1))]
+    truncate, upsert = mapper.map(batch(changes(*ops)), no_fetch)
+    assert isinstance(truncate, TruncateAll)
+    assert (truncate.entity, truncate.source, truncate.position) == ("sales_order_line", "shop", "0/100")
+    assert truncate.key_pattern == r"^-?[0-9]+\--?[0-9]+$"
+    assert said([upsert]) == [("Upsert", "6-1")]
+
+
+def test_a_truncate_in_a_later_version_of_the_table_counts_too(mapper: BatchMapper) -> None:
+    wider = replace(LINES, columns=(*LINES.columns, column("colour text")))
+    parts = changes(("i", line(5, 1))), changes(("t", (*TRUNCATE, None)), over=wider, first_seq=1)
+    assert said(mapper.map(batch(*parts), no_fetch)) == [("TruncateAll", "")]
+
+
+def test_a_later_version_of_the_table_has_the_last_word(mapper: BatchMapper) -> None:
+    wider = replace(LINES, columns=(*LINES.columns, column("colour text")))
+    newer: Row = (*line(5, 1, quantity="9"), "red")
+    (found,) = mapper.map(batch(changes(("i", line(5, 1))), changes(("u", newer), over=wider, first_seq=1)), no_fetch)
+    assert isinstance(found, Upsert)
+    assert (found.seq, found.record.business_values()["quantity"]) == (1, 9)
+
+
+def test_a_column_of_another_type_is_compiled_anew(mapper: BatchMapper) -> None:
+    columns = [replace(each, type_oid=20) if each.name == "line_no" else each for each in LINES.columns]
+    longer = replace(LINES, columns=tuple(columns))
+    big: Row = ("5", str(2**40), *line(5, 1)[2:])
+    assert said(mapper.map(batch(changes(("i", big), over=longer)), no_fetch)) == [("Upsert", f"5-{2**40}")]
+
+
+def test_a_table_that_lost_a_column_of_the_mapping_stops_with_its_line(mapper: BatchMapper) -> None:
+    narrow = replace(LINES, columns=LINES.columns[:-1])
+    with pytest.raises(CausewayError, match=r"discount_pct") as raised:
+        mapper.map(batch(changes(("i", line(5, 1)[:-1]), over=narrow)), no_fetch)
+    assert raised.value.kind is ErrorKind.SCHEMA
+    assert raised.value.objects["table"] == "public.order_lines"
+
+
+def test_an_unchanged_large_value_is_fetched_with_its_row(mapper: BatchMapper) -> None:
+    asked: list[object] = []
+
+    def fetch(relation: Relation, keys: pa.Table) -> pa.Table:
+        asked.extend(keys.to_pylist())
+        row = dict(zip(relation.column_names, line(5, 1, quantity="3", text="long " * 999), strict=True))
+        return pa.table({name: pa.array([value], pa.string_view()) for name, value in row.items()})
+
+    lacking = ("u", (*line(5, 1)[:4], None, *line(5, 1)[5:]))
+    vanished = ("u", (*line(5, 2)[:4], None, *line(5, 2)[5:]))
+    part = changes(lacking, vanished, ("u", line(5, 3)), unchanged={"description": [True, True, False]})
+    found = mapper.map(batch(part), fetch)
+    assert asked == [{"order_id": "5", "line_no": "1"}, {"order_id": "5", "line_no": "2"}]
+    assert said(found) == [("Upsert", "5-1"), ("Upsert", "5-3")]
+    assert isinstance(found[0], Upsert)
+    assert str(found[0].record.business_values()["description"]).startswith("long long")
+
+
+def test_an_unchanged_value_that_no_mapping_reads_is_not_fetched() -> None:
+    without = BatchMapper([compiled(LINES_SQL.replace(" description,", ""))])
+    part = changes(("u", line(5, 1)), unchanged={"description": [True]})
+    assert said(without.map(batch(part), no_fetch)) == [("Upsert", "5-1")]
+    without.close()
+
+
+def test_a_word_that_no_map_knows_is_an_invalid_record(mapper: BatchMapper) -> None:
+    good, bad = mapper.map(batch(changes(("i", line(5, 1)), ("i", line(5, 2, "gift")))), no_fetch)
+    assert isinstance(good, Upsert)
+    assert isinstance(bad, Invalid)
+    assert bad.error.startswith("kind: maps.yaml has no entry for the source's word; it takes 'product', 'freight'")
+    assert "gift" not in bad.error
+    assert bad.payload["kind"] == "unknown: gift"
+
+
+def test_a_null_in_a_required_field_is_an_invalid_record(mapper: BatchMapper) -> None:
+    (bad,) = mapper.map(batch(changes(("i", line(5, 2, quantity=None)))), no_fetch)
+    assert isinstance(bad, Invalid)
+    assert bad.error == "quantity: is missing: the source gives null"
+
+
+def test_a_value_that_its_type_can_not_hold_is_an_invalid_record(mapper: BatchMapper) -> None:
+    bad, good = mapper.map(batch(changes(("i", line(5, 1, quantity="NaN")), ("i", line(5, 2)))), no_fetch)
+    assert isinstance(bad, Invalid)
+    assert bad.error == "qty: the value is beyond what its type can hold here"
+    assert isinstance(good, Upsert)
+
+
+def test_rows_that_can_not_be_computed_are_found_among_many() -> None:
+    sql = LINES_SQL.replace("qty AS quantity", "description::numeric(12, 3) AS quantity")
+    mapper = BatchMapper([compiled(sql.replace(" description,", ""))])
+    ops = [("i", line(5, number, text="secret" if number in (3, 70) else "1.5")) for number in range(100)]
+    found = mapper.map(batch(changes(*ops)), no_fetch)
+    wrong = [each for each in found if isinstance(each, Invalid)]
+    assert [each.source_key for each in wrong] == ["5-3", "5-70"]
+    assert len(found) == 100
+    assert wrong[0].error.startswith('quantity: can\'t be computed from "description"')
+    assert "secret" not in wrong[0].error
+    assert wrong[0].payload["description"] == "secret"
+    mapper.close()
+
+
+def test_tables_and_sources_without_mappings_say_nothing(mapper: BatchMapper) -> None:
+    other = replace(LINES, table="other")
+    assert mapper.map(batch(changes(("i", line(5, 1)), over=other)), no_fetch) == []
+    assert mapper.map(batch(), no_fetch) == []
+
+
+def test_nothing_is_kept_from_one_batch_to_the_next(mapper: BatchMapper) -> None:
+    first = mapper.map(batch(changes(("i", line(5, 1)))), no_fetch)
+    assert mapper.map(batch(changes(("i", line(5, 1)))), no_fetch) == first
