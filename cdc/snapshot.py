@@ -18,7 +18,7 @@ from psycopg import pq, sql
 from cdc.batch import OP_INSERT, TableChanges
 from cdc.catalog import check_identities, describe
 from cdc.connection import PlainConnection
-from cdc.copy_messages import Interrupted, Taken, command, take
+from cdc.copy_messages import Interrupted, Taken, await_more, command, take
 from cdc.doorbell import Doorbell
 from cdc.driver_errors import translate
 from cdc.exported_snapshot import ConsistentView
@@ -90,6 +90,7 @@ class SnapshotCopier:
         """Collect until a chunk is full or the copy has ended."""
         size = 0
         while True:
+            before = len(messages)
             taken, moved = take(
                 wire, messages, self.capture.batch_rows, self.capture.batch_bytes - size, lambda _: False
             )
@@ -98,8 +99,7 @@ class SnapshotCopier:
                 return taken
             if self.stopped():
                 raise Interrupted
-            self.doorbell.wait(wire.socket, _LOOK_S)
-            wire.consume_input()
+            await_more(wire, len(messages) - before, self.doorbell, _LOOK_S)
 
     def _wait_for_room(self) -> None:
         while self.handover.full:

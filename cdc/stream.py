@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from psycopg import pq, sql
 
 from cdc.connection import PlainConnection
-from cdc.copy_messages import Interrupted, Taken, command, failed, rows_of, take
+from cdc.copy_messages import Interrupted, Taken, await_more, command, failed, rows_of, take
 from cdc.doorbell import Doorbell
 from cdc.handover import Handover, StreamChunk
 from cdc.lsn import ZERO, Lsn
@@ -93,7 +93,9 @@ class StreamReceiver:
 
     def _turn(self) -> None:
         """One turn: take what is there, hand over what is due, say how far we are, wait."""
+        before = len(self._messages)
         taken = Taken.FULL if self._chunk_full() else self._take()
+        count = len(self._messages) - before
         if taken is Taken.ENDED:
             self._hand_over()
             raise self._ended()
@@ -103,8 +105,8 @@ class StreamReceiver:
             if self._chunk_full():
                 self._doorbell.wait(None, self._status_interval_s / 2)
                 self._heard_at = time.monotonic()
-        elif self._doorbell.wait(self._wire.socket, self._patience_s()) or self._wire.ssl_in_use:
-            self._wire.consume_input()
+        else:
+            await_more(self._wire, count, self._doorbell, self._patience_s())
         self._check_silence()
 
     def _chunk_full(self) -> bool:
