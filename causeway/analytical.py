@@ -12,7 +12,8 @@ from loguru import logger
 from causeway.lane import LaneLoop
 from causeway.sources import Sources, describe_sources, reader_for
 from cdc.lsn import Lsn
-from config.settings import Lane, Settings
+from config.settings import Lane, Settings, SourceRole
+from loaders.state import prepare
 from transforms.compiler import compile_mappings
 from transforms.mapping import load_mappings
 from warehouse.extracts import extract
@@ -37,6 +38,8 @@ class AnalyticalLane:
 
     def run(self, until: dict[str, Lsn] | None) -> None:
         """Mirror until stopped (or caught up), then leave the views as the mappings say."""
+        if any(source.role is SourceRole.STATE for source in self._sources.values()):
+            prepare(self._settings.state)  # its tables are captured as any other's, so they must be there
         relations = describe_sources(self._sources)
         compiled = compile_mappings(load_mappings(self._settings.mappings), relations)
         warehouse = Warehouse.open(self._settings.warehouse)

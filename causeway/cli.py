@@ -11,9 +11,10 @@ import typer
 from loguru import logger
 
 from causeway.commands import data, dead, demo, preflight, run, slots
-from causeway.console import print_error
+from causeway.console import print_error, set_up_logging
 from causeway.exits import Exit, exit_code
 from config.errors import CausewayError
+from config.settings import LogSettings
 
 app = typer.Typer(
     name="causeway",
@@ -37,6 +38,7 @@ app.command("demo")(demo.demo)
 
 def main() -> None:
     """Run the command line; every error that the bridge knows ends in one message and its exit code."""
+    set_up_logging(LogSettings(level="WARNING"))
     try:
         app()
     except CausewayError as error:

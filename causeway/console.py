@@ -19,7 +19,10 @@ from config.errors import CausewayError
 from config.loading import DEFAULT_FILE
 from config.settings import LogSettings
 
-out = Console(highlight=False, soft_wrap=True)
+# A pipe or a file has no width: a table there must not be folded to 80 columns.
+_WIDTH_WITHOUT_TERMINAL = 240
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Settings file.", show_default=True)]
@@ -49,7 +52,7 @@ def print_error(error: CausewayError) -> None:
 
 
 def set_up_logging(settings: LogSettings) -> None:
-    """Send the log to standard error as the settings say; nothing is logged before the settings are read."""
+    """Send the log to standard error as the settings say; before they are read, only warnings are shown."""
     logger.remove()
     line = "{time:YYYY-MM-DD HH:mm:ss.SSS} {level: <7} {message}"
     # diagnose would print values of variables, and so of rows and secrets.

@@ -18,7 +18,7 @@ from cdc.catalog import check_identities, describe, server_facts
 from cdc.connection import PlainConnection
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
-from config.settings import Lane, Settings
+from config.settings import Lane, Settings, SourceRole
 from loaders.client import OdooClient
 from loaders.state import connect as connect_state
 from transforms.compiler import compile_mappings
@@ -76,6 +76,8 @@ def _look_at_source(settings: Settings, name: str, described: dict[str, tuple[Re
             return f"wal_level logical, role {facts.role} may replicate"
 
         def tables() -> str:
+            if source.role is SourceRole.STATE and not _state_exists(connection, settings):
+                return "the bridge's own tables; the first lane to run makes them"
             relations = describe(connection, source.table_names)
             check_identities(relations)
             described[name] = relations
@@ -86,6 +88,11 @@ def _look_at_source(settings: Settings, name: str, described: dict[str, tuple[Re
         for lane in Lane:
             if name in settings.sources_of(lane):
                 yield _look(f"{subject}: {lane} slot", partial(_slot, connection, settings, name, lane))
+
+
+def _state_exists(connection: PlainConnection, settings: Settings) -> bool:
+    row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [settings.state.db_schema]).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _slot(connection: PlainConnection, settings: Settings, name: str, lane: Lane) -> str:
@@ -119,7 +126,7 @@ def _look_at_mappings(settings: Settings, described: dict[str, tuple[Relation, .
         yield Finding(subject="mappings", ok=False, message=str(error))
         return
     yield Finding(subject="mappings", ok=True, message=f"{len(compiled)} compile against their sources' tables")
-    beyond = sorted({mapping.source for mapping in mappings} - set(described))
+    beyond = sorted({mapping.source for mapping in mappings} & set(settings.sources) - set(described))
     if beyond:
         yield Finding(
             subject="mappings",
@@ -167,7 +174,7 @@ def _check_writable(folder: Path) -> None:
 def _odoo(settings: Settings) -> str:
     client = OdooClient(settings.odoo)
     try:
-        version = client.version()
+        version = client.version
         client.login()
     finally:
         client.close()

@@ -57,10 +57,18 @@ def drop(
 
 
 @app.command("status")
-def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+def status(
+    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="Only this source's.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
     """Say for every slot where it stands and how much WAL it keeps; exit code 1 where a slot is missing or lost."""
+    from causeway.sources import find_source
+
     settings = load_settings(config)
-    found = [row for name in settings.sources for row in _statuses(settings, name)]
+    if source is not None:
+        find_source(settings, source)
+    found = [row for name in settings.sources if source in (None, name) for row in _statuses(settings, name)]
     if as_json:
         print_json({"slots": found})
     else:
