@@ -37,3 +37,12 @@ CREATE TABLE IF NOT EXISTS meta.value_exceptions (
     lsn      VARCHAR NOT NULL,              -- of the change that brought the value
     text     VARCHAR NOT NULL
 );
+
+-- The mappings that the canonical views are made of.
+CREATE TABLE IF NOT EXISTS meta.mappings (
+    name    VARCHAR NOT NULL,
+    entity  VARCHAR NOT NULL,
+    source  VARCHAR NOT NULL,
+    "table" VARCHAR NOT NULL,
+    version INTEGER NOT NULL
+);

@@ -71,13 +71,22 @@ def move(old: dict[str, str], *unchanged: str, **values: str | None) -> list[Cha
 TRUNCATE = Change("t")
 
 
+def meta_columns(operations: list[str], *, first_seq: int = 0, lsn: int = 1) -> list[tuple[str, pa.Array[Any]]]:
+    """The arrays of META_COLUMNS, by name, of rows of one transaction."""
+    count = len(operations)
+    values: list[Any] = [
+        operations,
+        range(first_seq, first_seq + count),
+        [lsn] * count,
+        [7] * count,
+        [COMMITTED] * count,
+    ]
+    return [(name, pa.array(given, kind)) for given, (name, kind) in zip(values, META_COLUMNS, strict=True)]
+
+
 def table_changes(of: Relation, changes: Sequence[Change], *, first_seq: int = 0, lsn: int = 1) -> TableChanges:
-    count = len(changes)
-    meta = [
-        [change.op for change in changes], range(first_seq, first_seq + count),
-        [lsn] * count, [7] * count, [COMMITTED] * count,
-    ]  # fmt: skip
-    arrays: list[pa.Array[Any]] = [pa.array(values, kind) for values, (_, kind) in zip(meta, META_COLUMNS, strict=True)]
+    named = meta_columns([change.op for change in changes], first_seq=first_seq, lsn=lsn)
+    arrays = [values for _, values in named]
     arrays += [pa.array([change.values.get(name) for change in changes], pa.string_view()) for name in of.column_names]
     masks = {
         name: np.array([name in change.unchanged for change in changes], dtype=np.bool_) for name in of.column_names

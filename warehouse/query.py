@@ -1,0 +1,61 @@
+"""One statement that reads, asked of the warehouse; anything that would write is refused before it runs.
+
+Contract: DuckDB's own parser says what kind of statement a text is, and the transaction is a read-only one besides. Whoever asks
+is a user of this machine: what a SELECT can read with DuckDB's functions (other files, say) is not limited here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from config.errors import CausewayError, ErrorKind
+from warehouse.store import Warehouse
+
+_READS = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN})
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryResult:
+    """Names of the columns, and the rows as Python values."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def run_query(warehouse: Warehouse, text: str) -> QueryResult:
+    """Return the result of one SELECT or EXPLAIN; CausewayError REFUSED for anything else, and for what DuckDB refuses."""
+    cursor = warehouse.cursor()
+    try:
+        _check(cursor, text)
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        # Through Arrow: DuckDB makes Python objects of instants only where pytz is installed.
+        table = cursor.execute(text).to_arrow_table()
+        values = [column.to_pylist() for column in table.columns]
+        return QueryResult(columns=tuple(table.column_names), rows=list(zip(*values, strict=True)))
+    except duckdb.Error as error:
+        raise CausewayError(
+            ErrorKind.REFUSED, f"DuckDB refuses the statement: {_words(error)}", hint="Nothing was changed."
+        ) from error
+    finally:
+        cursor.close()
+
+
+def _check(cursor: duckdb.DuckDBPyConnection, text: str) -> None:
+    statements = cursor.extract_statements(text)
+    if len(statements) != 1:
+        raise CausewayError(ErrorKind.REFUSED, f"One statement is run at a time, not {len(statements)}.")
+    if statements[0].type not in _READS:
+        kind = statements[0].type.name
+        raise CausewayError(
+            ErrorKind.REFUSED,
+            f"Only statements that read are run this way, not {kind}.",
+            hint="The mirrors change through capture alone.",
+        )
+
+
+def _words(error: duckdb.Error) -> str:
+    """DuckDB's message, with the line that shows the place, which is the asker's own text."""
+    return " ".join(str(error).split())
