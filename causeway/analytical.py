@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -14,6 +15,7 @@ from causeway.sources import Sources, describe_sources, reader_for
 from cdc.lsn import Lsn
 from config.settings import Lane, Settings, SourceRole
 from loaders.state import prepare
+from transforms.compiled import CompiledMapping
 from transforms.compiler import compile_mappings
 from transforms.mapping import load_mappings
 from warehouse.extracts import extract
@@ -21,6 +23,8 @@ from warehouse.mirror import Mirror
 from warehouse.reconciliation import reconcile
 from warehouse.store import Warehouse
 from warehouse.views import build_views
+
+_MIRRORED = ("streaming", "caught_up")
 
 
 class AnalyticalLane:
@@ -35,6 +39,7 @@ class AnalyticalLane:
         self._sources: Sources = settings.sources_of(Lane.ANALYTICAL)
         self._loop: LaneLoop | None = None
         self._reconcile_due = threading.Event()
+        self._views_built = False
 
     def run(self, until: dict[str, Lsn] | None) -> None:
         """Mirror until stopped (or caught up), then leave the views as the mappings say."""
@@ -54,10 +59,11 @@ class AnalyticalLane:
                 stop=self._stop,
                 capture=self._settings.capture,
                 until=until,
-                after_turn=lambda: self._reconcile_if_due(warehouse),
+                after_turn=lambda: self._after_turn(warehouse, compiled),
             )
             self._loop.run()
-            build_views(warehouse, compiled)
+            if not self._stop.is_set():
+                build_views(warehouse, compiled)
         finally:
             if scheduler is not None:
                 scheduler.shutdown(wait=False)
@@ -72,6 +78,14 @@ class AnalyticalLane:
     def loop(self) -> LaneLoop | None:
         """The capture loop, once it runs."""
         return self._loop
+
+    def _after_turn(self, warehouse: Warehouse, compiled: Sequence[CompiledMapping]) -> None:
+        """Between two batches: the views once every mirror is there, and what the schedule asks for."""
+        assert self._loop is not None
+        if not self._views_built and all(each.state in _MIRRORED for each in self._loop.progress.values()):
+            build_views(warehouse, compiled)
+            self._views_built = True
+        self._reconcile_if_due(warehouse)
 
     def _schedule(self) -> BackgroundScheduler | None:
         """The lane is the file's only writer, so scheduled reconciliation runs in it, between two batches."""

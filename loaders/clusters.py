@@ -83,7 +83,10 @@ class Clusters:
         """Return what the candidate is, and remember it."""
         for kind, lookups in self._lookups(candidate):
             matches = {
-                found for lookup in lookups for found in self._by_key.get(lookup, ()) if self._fits(candidate, found)
+                found
+                for lookup in lookups
+                for found in self._by_key.get(lookup, ())
+                if self._fits(candidate, found, kind)
             }
             if len(matches) == 1:
                 return self._join(candidate, matches.pop(), kind)
@@ -102,11 +105,15 @@ class Clusters:
         barcodes = [("barcode", keys["barcode"])] if "barcode" in keys else []
         return [("sku", codes), ("barcode", barcodes)]
 
-    def _fits(self, candidate: Candidate, canonical_id: str) -> bool:
+    def _fits(self, candidate: Candidate, canonical_id: str, matched_by: str) -> bool:
+        """Two that differ in a strong key are never one. A VAT number is one company's, whose people write from many addresses:
+        where it is the same, e-mail addresses may differ.
+        """
         known = self._clusters[canonical_id]
         if self._entity == "customer" and candidate.source in known.sources:
             return False
-        strong = [(kind, value) for kind, value in candidate.keys if kind != "channel_sku"]
+        weaker = "email" if matched_by == "vat" else "channel_sku"
+        strong = [(kind, value) for kind, value in candidate.keys if kind != weaker]
         return all(not known.keys.get(kind) or value in known.keys[kind] for kind, value in strong)
 
     def _join(self, candidate: Candidate, canonical_id: str, kind: str) -> Identified:
