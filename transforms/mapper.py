@@ -7,8 +7,7 @@ The SQL runs once a table and mapping, over all its changes; only validation wor
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -32,6 +31,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
+_CHUNK_ROWS = 4096  # Python objects of a chunk's columns live beside its records
 
 
 class BatchMapper:
@@ -132,13 +132,13 @@ def _truncate(mapping: CompiledMapping, truncate: Truncate) -> TruncateAll:
 
 def _records(mapping: CompiledMapping, kept: pa.Table, provenance: Provenance) -> Iterator[AnyChange]:
     """Validate the mapped rows, one record each."""
-    lsns, committed, seqs, keys, *columns = (column.to_pylist() for column in kept.columns)
-    names = tuple(mapping.fields)
-    for lsn, committed_us, seq, key, *row in zip(lsns, committed, seqs, keys, *columns, strict=True):
-        common = provenance.of(key or "", lsn, committed_us, seq)
-        values: Mapping[str, Any] = dict(zip(names, row, strict=True))
-        record = validate(mapping.entity, {**values, **provenance.fields(key, common["position"])})
-        if isinstance(record, str):
-            yield Invalid(**common, error=record, payload=as_payload({SOURCE_KEY: key, **values}))
-        else:
-            yield Upsert(**common, record=record)
+    for chunk in kept.to_batches(max_chunksize=_CHUNK_ROWS):
+        lsns, committed, seqs, keys, *columns = (column.to_pylist() for column in chunk.columns)
+        for lsn, committed_us, seq, key, *row in zip(lsns, committed, seqs, keys, *columns, strict=True):
+            common = provenance.of(key or "", lsn, committed_us, seq)
+            values = dict(zip(mapping.fields, row, strict=True))
+            record = validate(mapping.entity, {**values, **provenance.fields(key, common["position"])})
+            if isinstance(record, str):
+                yield Invalid(**common, error=record, payload=as_payload({SOURCE_KEY: key, **values}))
+            else:
+                yield Upsert(**common, record=record)

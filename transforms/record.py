@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from decimal import Context, Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -18,10 +18,13 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from cdc.lsn import Lsn
 
 _HASH_BYTES = 16
+# pydantic keeps the set of the fields that were given in every record, a fifth of its 3.7 kB; nothing here asks for it.
+_NOT_TRACKED: set[str] = set()
 # Python's own context rounds to 28 digits; DuckDB's DECIMAL holds 38.
 _EXACT = Context(prec=80)
 
 
+@lru_cache(maxsize=4096)  # prices and quantities repeat: the records of a batch share their numbers
 def _plain(value: Decimal) -> Decimal:
     """Return the same number without trailing zeros, exponent or negative zero: 12.50 and 12.5000 are one amount."""
     value = value.normalize(_EXACT)
@@ -81,6 +84,7 @@ class CanonicalRecord(BaseModel):
 
     def model_post_init(self, _context: object) -> None:
         """A record is its own canonical one until identity says otherwise."""
+        object.__setattr__(self, "__pydantic_fields_set__", _NOT_TRACKED)
         if not self.canonical_id:
             self.__dict__["canonical_id"] = self.record_id
 
