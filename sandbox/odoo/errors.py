@@ -56,6 +56,12 @@ class SessionExpired(OdooError):
         super().__init__(message)
 
 
+class NotFound(OdooError):
+    """A web session's call of a model that does not exist."""
+
+    name = "werkzeug.exceptions.NotFound"
+
+
 class DatabaseUnknown(OdooError):
     """The database named in an RPC call does not exist: Odoo passes the driver's error on."""
 
@@ -66,6 +72,8 @@ def error_member(error: BaseException) -> dict[str, Any]:
     """`error` as the `error` member of a JSON-RPC answer (the HTTP status stays 200)."""
     if isinstance(error, SessionExpired):
         return {"code": 100, "message": "Odoo Session Expired", "data": _data(error)}
+    if isinstance(error, NotFound):
+        return {"code": 404, "message": "404: Not Found", "data": _data(error)}
     return {"code": 200, "message": "Odoo Server Error", "data": _data(error)}
 
 

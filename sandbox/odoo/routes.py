@@ -8,12 +8,24 @@ from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
-from sandbox.odoo.errors import error_member
+from sandbox.odoo.errors import NotFound, SessionExpired, error_member
 from sandbox.odoo.faults import Fault
 from sandbox.odoo.services import VERSION, Reply, Services, not_serialized
 
 _PAGE = "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body>{text}</body></html>\n"
 _CALL = "/web/dataset/call_kw"
+_NOT_JSON = "Request inferred type is compatible with ['http'] but '{path}' is type='json'."
+_JSON_ROUTES = frozenset(
+    {
+        _CALL,
+        "/jsonrpc",
+        "/web/database/list",
+        "/web/session/authenticate",
+        "/web/session/destroy",
+        "/web/session/get_session_info",
+        "/web/webclient/version_info",
+    }
+)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -29,25 +41,36 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing is logged: the tests' own output is what matters."""
 
     def do_GET(self) -> None:
-        """Pages: Odoo's login page at `/`, nothing elsewhere."""
-        if self.path.split("?")[0] in ("/", "/web", "/web/login"):
+        """Pages: `/` leads to the login page."""
+        path = self.path.split("?")[0]
+        if path == "/":
+            self._send_page(303, "Redirecting...", "Redirecting...", Location="/odoo")
+        elif path in ("/odoo", "/web", "/web/login"):
             self._send_page(200, "Odoo", "Log in")
+        elif path == "/web/health":
+            self._send_json({"status": "pass"})
+        elif path in _JSON_ROUTES or path.startswith(_CALL + "/"):
+            self._send_page(400, "400 Bad Request", _NOT_JSON.format(path=path))
         else:
             self._send_page(404, "404: Not Found", "Not Found")
 
     def do_POST(self) -> None:
         """A JSON-RPC request."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = self.path.split("?")[0]
         if "json" not in (self.headers.get("Content-Type") or ""):
-            self._send_page(400, "400 Bad Request", "Session expired (invalid CSRF token)")
+            self._send_page(400, "400 Bad Request", _NOT_JSON.format(path=path))
+            return
+        if path not in _JSON_ROUTES and not path.startswith(_CALL + "/"):
+            self._send_page(404, "404: Not Found", "Not Found")
             return
         try:
             request = json.loads(body)
             params = dict(request.get("params") or {})
-        except (ValueError, AttributeError):
-            self._send_page(400, "400 Bad Request", "Invalid JSON data")
+        except (ValueError, AttributeError) as error:
+            self._send_error(None, error)
             return
-        self._serve(request.get("id"), self.path.split("?")[0], params)
+        self._serve(request.get("id"), path, params)
 
     def _serve(self, request_id: Any, path: str, params: dict[str, Any]) -> None:
         fault = self.services.faults.take(*_subject(path, params))
@@ -59,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 reply = self._route(path, params)
         except Exception as error:  # noqa: BLE001 - every failure of a call is an answer, as in Odoo
-            self._send_json({"jsonrpc": "2.0", "id": request_id, "error": error_member(error)})
+            self._send_error(request_id, error)
             return
         if fault is not None and fault.kind == "drop_reply":
             self._hang_up()
@@ -80,6 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         session = self._session()
         if path == _CALL or path.startswith(_CALL + "/"):
             uid = services.user_of(session)
+            if params["model"] not in services.calls.registry:
+                raise NotFound
             called = (params["model"], params["method"], params["args"], params.get("kwargs"))
             return Reply(result=services.call(uid, *called))
         if path == "/web/session/get_session_info":
@@ -88,9 +113,7 @@ class Handler(BaseHTTPRequestHandler):
             services.user_of(session)
             services.sessions.close(session)
             return Reply(result=None)
-        if path == "/web/database/list":
-            return Reply(result=[services.database])
-        raise LookupError("404: Not Found")
+        return Reply(result=[services.database])
 
     def _failed(self, fault: Fault) -> bool:
         """Let `fault` happen; True when there is nothing more to do for this request."""
@@ -104,6 +127,11 @@ class Handler(BaseHTTPRequestHandler):
         elif fault.kind == "refuse_connection":
             self._hang_up()
         return fault.kind in ("status", "html", "refuse_connection")
+
+    def _send_error(self, request_id: Any, error: Exception) -> None:
+        # Odoo forgets the request's id when it fails before the call is dispatched.
+        early = isinstance(error, SessionExpired | NotFound)
+        self._send_json({"jsonrpc": "2.0", "id": None if early else request_id, "error": error_member(error)})
 
     def _hang_up(self) -> None:
         self.close_connection = True

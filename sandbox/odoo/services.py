@@ -69,7 +69,9 @@ class Services:
 
     def _check_database(self, name: str) -> None:
         if name != self.database:
-            raise DatabaseUnknown(f'connection to server failed: FATAL:  database "{name}" does not exist\n')
+            raise DatabaseUnknown(
+                f'connection to server at "127.0.0.1", port 5432 failed: FATAL:  database "{name}" does not exist\n'
+            )
 
     def _object(self, method: str, args: Sequence[Any]) -> Any:
         database, uid, password, model, name, *rest = args

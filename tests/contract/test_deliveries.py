@@ -134,6 +134,15 @@ def test_several_transfers_ship_in_one_call(sales: Sales) -> None:
     assert [sales.state(order)["delivery_status"] for order in orders] == ["full"] * 3
 
 
+def test_an_empty_transfer_among_others_is_passed_over_in_silence(sales: Sales) -> None:
+    full, empty = sales.order("a", ("mug", "1", "4")), sales.order("b", ("stored", "1", "4"))
+    pickings = [sales.pickings(order)[0]["id"] for order in (full, empty)]
+    context = {"skip_sms": True, "skip_backorder": True}
+    assert sales.odoo.call("stock.picking", "button_validate", pickings, context=context) is True
+    assert [one["state"] for one in sales.pickings(full)] == ["done"]
+    assert [one["state"] for one in sales.pickings(empty)] == ["confirmed"]
+
+
 def test_what_is_not_in_stock_waits_until_it_is_reserved(sales: Sales) -> None:
     order = sales.order("o", ("stored", "3", "7"))
     [picking] = sales.pickings(order)

@@ -82,6 +82,22 @@ def test_a_failed_call_leaves_nothing(odoo: Odoo) -> None:
     assert odoo.find("res.partner", ["name", "=", odoo.prefix]) == []
 
 
+def test_a_record_that_is_gone_is_named(odoo: Odoo) -> None:
+    fault = odoo.fault_of("sale.order", "action_confirm", [2**31 - 1])
+    assert fault["name"] == "odoo.exceptions.MissingError"
+    assert fault["message"] == (
+        "Record does not exist or has been deleted.\n(Record: sale.order(2147483647,), User: 2)"
+    )
+
+
+def test_an_unknown_database_is_named(odoo: Odoo) -> None:
+    args = ["no_such_database", 2, "x", "res.partner", "search", [[]]]
+    with pytest.raises(odoorpc.error.RPCError) as caught:
+        odoo.rpc.json("/jsonrpc", {"service": "object", "method": "execute_kw", "args": args})
+    assert caught.value.info["data"]["name"] == "psycopg2.OperationalError"
+    assert 'FATAL:  database "no_such_database" does not exist' in caught.value.info["data"]["message"]
+
+
 def test_the_version_needs_no_login(web: Web) -> None:
     version = web.post("/jsonrpc", service="common", method="version", args=[])["result"]
     assert version["server_serie"] == "18.0"

@@ -170,6 +170,60 @@ def test_a_selection_takes_key_or_label_and_nothing_else(odoo: Odoo) -> None:
     assert answer["messages"][0]["message"] == "Value 'elsewhere' not found in selection field 'Address Type'"
 
 
+def test_a_datetime_is_read_in_the_caller_s_zone(sales: Sales) -> None:
+    order = sales.quotation("q", ("mug", "1", "4"))
+    row = [sales.odoo.name("q"), "2024-03-06 10:00:00"]
+    sales.odoo.loaded("sale.order", "id date_order", row, tz="Europe/Berlin")
+    assert sales.odoo.read("sale.order", order, "date_order")["date_order"] == "2024-03-06 09:00:00"
+
+
+@pytest.mark.parametrize("text", ["2024-03-06T10:00:00", "2024-03-06 10:00:00.5"])
+def test_other_spellings_of_a_datetime_are_refused(sales: Sales, text: str) -> None:
+    sales.quotation("q", ("mug", "1", "4"))
+    answer = sales.odoo.load("sale.order", "id date_order", [sales.odoo.name("q"), text])
+    assert answer["messages"][0]["message"].startswith(f"'{text}' does not seem to be a valid datetime")
+
+
+def test_a_business_error_is_first_blamed_on_record_0(sales: Sales) -> None:
+    name = sales.odoo.name
+    order = sales.order("o", ("mug", "5", "4"), ("pot", "5", "4"))
+    sales.validate(sales.pickings(order)[0]["id"])
+    answer = sales.odoo.load(
+        "sale.order.line", "id product_uom_qty price_unit", [name("o_1"), "6", "4"], [name("o_2"), "2", "4"]
+    )
+    assert answer["ids"] is False
+    assert [message["record"] for message in answer["messages"]] == [0, 1]
+    assert len({message["message"] for message in answer["messages"]}) == 1
+
+
+def test_an_empty_name_cell_is_no_name(sales: Sales) -> None:
+    name = sales.odoo.name
+    sales.quotation("q", ("mug", "1", "4"))
+    row = [name("q_2"), name("q"), name("mug"), "1", ""]
+    answer = sales.odoo.load("sale.order.line", "id order_id/id product_id/id product_uom_qty name", row)
+    assert answer["messages"][-1]["message"] == "Missing required value for the field 'Description' (name)"
+
+
+def test_an_unknown_required_reference_gives_two_messages(sales: Sales) -> None:
+    name = sales.odoo.name
+    answer = sales.odoo.load(
+        "sale.order.line",
+        "id order_id/id product_id/id product_uom_qty price_unit name",
+        [name("q_1"), name("nothing"), name("mug"), "1", "4", "Mug"],
+    )
+    assert [message["message"] for message in answer["messages"]] == [
+        f"No matching record found for external id '{name('nothing')}' in field 'Order Reference'",
+        "Missing required value for the field 'Order Reference' (order_id)",
+    ]
+
+
+def test_an_external_id_of_another_model_is_refused(sales: Sales) -> None:
+    answer = sales.odoo.load("res.partner", "id name", [sales.odoo.name("mug"), "A"])
+    assert answer["ids"] is False
+    start = f"For external id {sales.odoo.name('mug')} when trying to create/update a record of model res.partner"
+    assert answer["messages"][0]["message"].startswith(start)
+
+
 def test_a_variant_s_template_gets_an_external_id_of_its_own(sales: Sales) -> None:
     name = f"{sales.odoo.prefix}_mug_product_template"
     found = sales.odoo.find("ir.model.data", ["name", "=", name], fields=("model",))

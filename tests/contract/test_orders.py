@@ -119,7 +119,9 @@ def test_a_larger_quantity_enlarges_the_open_move(sales: Sales) -> None:
     order = sales.order("o", ("mug", "2", "4"))
     [before] = sales.moves(order)
     line = sales.lines(order)[0]["id"]
-    sales.odoo.call("sale.order", "write", [order], {"order_line": [[1, line, {"product_uom_qty": 5, "price_unit": 4}]]})
+    sales.odoo.call(
+        "sale.order", "write", [order], {"order_line": [[1, line, {"product_uom_qty": 5, "price_unit": 4}]]}
+    )
     [after] = sales.moves(order)
     assert (after["id"], after["product_uom_qty"], after["quantity"]) == (before["id"], 5.0, 5.0)
     assert sales.state(order)["amount_total"] == 20.0
@@ -193,6 +195,61 @@ def test_a_locked_order_refuses_quantities_and_cancelling(sales: Sales) -> None:
 @pytest.mark.parametrize("method", ["action_lock", "action_unlock"])
 def test_a_method_that_returns_nothing_answers_none(sales: Sales, method: str) -> None:
     assert sales.odoo.call("sale.order", method, [sales.quotation("q", ("mug", "1", "4"))]) is None
+
+
+def test_a_line_of_less_than_nothing_comes_back_by_a_receipt(sales: Sales) -> None:
+    order = sales.order("o", ("mug", "-3", "4"), ("pot", "1", "9"))
+    assert sorted(picking["name"][:7] for picking in sales.pickings(order)) == ["WH/IN/0", "WH/OUT/"]
+    line = sales.lines(order)[0]["id"]
+    [move] = [one for one in sales.moves(order) if one["sale_line_id"][0] == line]
+    assert (move["product_uom_qty"], move["state"]) == (3.0, "assigned")
+    sales.validate(move["picking_id"][0])
+    assert sales.lines(order, "qty_delivered")[0]["qty_delivered"] == -3.0
+    assert sales.state(order)["amount_total"] == -3.0
+
+
+def test_a_currency_that_is_given_is_ignored(sales: Sales) -> None:
+    company = sales.odoo.read("res.company", 1, "currency_id")["currency_id"]
+    other = "base.EUR" if company[1] != "EUR" else "base.USD"
+    name = sales.odoo.name
+    [order] = sales.odoo.loaded("sale.order", "id partner_id/id currency_id/id", [name("q"), name("customer"), other])
+    assert sales.odoo.read("sale.order", order, "currency_id")["currency_id"] == company
+
+
+def test_a_unit_of_another_category_is_refused(sales: Sales) -> None:
+    name = sales.odoo.name
+    sales.quotation("q", ("mug", "1", "4"))
+    columns = "id order_id/id product_id/id product_uom_qty product_uom/id"
+    row = [name("q_2"), name("q"), name("mug"), "1", "uom.product_uom_kgm"]
+    answer = sales.odoo.load("sale.order.line", columns, row)
+    assert answer["ids"] is False
+    assert answer["messages"][-1]["message"].startswith(
+        "The unit of measure kg defined on the order line doesn't belong to the same category as the unit of measure"
+    )
+
+
+def test_an_order_keeps_the_name_it_is_given(sales: Sales) -> None:
+    name = sales.odoo.name
+    columns = "id name partner_id/id"
+    [order] = sales.odoo.loaded("sale.order", columns, [name("q"), f"ERP-{sales.odoo.prefix}", name("customer")])
+    assert sales.odoo.read("sale.order", order, "name")["name"] == f"ERP-{sales.odoo.prefix}"
+
+
+def test_a_cancelled_order_becomes_a_draft_and_is_confirmed_again(sales: Sales) -> None:
+    order = sales.order("o", ("mug", "2", "4"))
+    sales.odoo.call("sale.order", "action_cancel", [order], context={"disable_cancel_warning": True})
+    assert sales.odoo.call("sale.order", "action_draft", [order]) is True
+    assert sales.state(order)["state"] == "draft"
+    assert sales.odoo.call("sale.order", "action_confirm", [order]) is True
+    assert [one["state"] for one in sales.pickings(order)] == ["cancel", "assigned"]
+
+
+def test_a_quantity_raised_again_after_nothing_opens_a_new_transfer(sales: Sales) -> None:
+    order = sales.order("o", ("mug", "5", "4"))
+    for quantity in ("0", "3"):
+        sales.odoo.loaded("sale.order.line", "id product_uom_qty price_unit", [sales.odoo.name("o_1"), quantity, "4"])
+    assert [one["state"] for one in sales.pickings(order)] == ["cancel", "assigned"]
+    assert [one["product_uom_qty"] for one in sales.moves(order)] == [0.0, 3.0]
 
 
 def test_addresses_follow_from_the_customer(sales: Sales) -> None:

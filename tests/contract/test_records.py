@@ -27,8 +27,15 @@ def test_what_is_deleted_is_no_longer_read(odoo: Odoo) -> None:
     assert not odoo.find("ir.model.data", ["name", "=", f"{odoo.prefix}_a"])
 
 
-def test_what_is_referred_to_can_not_be_deleted(sales: Sales) -> None:
+def test_a_customer_takes_quotations_along(sales: Sales) -> None:
     order = sales.quotation("q", ("mug", "1", "4"))
+    customer = sales.odoo.read("sale.order", order, "partner_id")["partner_id"][0]
+    assert sales.odoo.call("res.partner", "unlink", [customer]) is True
+    assert sales.odoo.call("sale.order", "read", [order], ["name"]) == []
+
+
+def test_what_is_referred_to_can_not_be_deleted(sales: Sales) -> None:
+    order = sales.order("o", ("mug", "1", "4"))
     customer = sales.odoo.read("sale.order", order, "partner_id")["partner_id"][0]
     fault = sales.odoo.fault_of("res.partner", "unlink", [customer])
     assert fault["name"] == "odoo.exceptions.ValidationError"
@@ -91,6 +98,19 @@ def test_values_are_read_in_odoo_s_shapes(sales: Sales) -> None:
     assert record["commitment_date"] is False
     assert record["locked"] is False
     assert len(record["date_order"]) == len("2026-01-02 03:04:05")
+
+
+def test_plain_text_in_an_html_field_becomes_a_paragraph(sales: Sales) -> None:
+    order = sales.quotation("q", ("mug", "1", "4"))
+    sales.odoo.loaded("sale.order", "id note", [sales.odoo.name("q"), "handle with care"])
+    assert sales.odoo.read("sale.order", order, "note")["note"] == "<p>handle with care</p>"
+
+
+def test_external_ids_are_told_of_records(sales: Sales) -> None:
+    order = sales.quotation("q", ("mug", "1", "4"))
+    assert sales.odoo.call("sale.order", "get_external_id", [order]) == {str(order): sales.odoo.name("q")}
+    reference = sales.odoo.name("q").split(".")
+    assert sales.odoo.call("ir.model.data", "check_object_reference", *reference) == ["sale.order", order]
 
 
 def test_a_product_s_name_shows_its_reference(sales: Sales) -> None:

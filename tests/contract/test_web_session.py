@@ -29,8 +29,23 @@ def test_errors_have_the_same_shape_as_over_rpc(web: Web) -> None:
     assert error["data"]["name"] == "builtins.ValueError"
 
 
+def test_an_unknown_model_is_not_found(web: Web) -> None:
+    web.log_in()
+    error = web.call("res.nothing", "search", [[]])["error"]
+    assert (error["code"], error["message"]) == (404, "404: Not Found")
+
+
+def test_an_unknown_database_is_refused(web: Web, odoo: Odoo) -> None:
+    who = odoo.address
+    answer = web.post("/web/session/authenticate", db="no_such_database", login=who.user, password=who.password)
+    assert answer["error"]["data"]["name"] == "odoo.exceptions.AccessError"
+    assert answer["error"]["data"]["message"] == "Database not found."
+
+
 def test_without_a_session_the_call_has_expired(web: Web) -> None:
-    error = web.call("res.partner", "search", [[]])["error"]
+    answer = web.call("res.partner", "search", [[]])
+    error = answer["error"]
+    assert answer["id"] is None
     assert (error["code"], error["message"]) == (100, "Odoo Session Expired")
     assert error["data"]["name"] == "odoo.http.SessionExpiredException"
     assert error["data"]["message"] == "Session expired"
@@ -38,14 +53,12 @@ def test_without_a_session_the_call_has_expired(web: Web) -> None:
 
 def test_a_destroyed_session_has_expired(web: Web) -> None:
     web.log_in()
-    assert "result" not in web.post("/web/session/destroy") or True
+    assert web.post("/web/session/destroy") == {"jsonrpc": "2.0", "id": 7}
     assert web.post("/web/session/get_session_info")["error"]["code"] == 100
 
 
 def test_a_wrong_password_is_denied(web: Web, odoo: Odoo) -> None:
-    answer = web.post(
-        "/web/session/authenticate", db=odoo.address.database, login=odoo.address.user, password="wrong"
-    )
+    answer = web.post("/web/session/authenticate", db=odoo.address.database, login=odoo.address.user, password="wrong")
     assert answer["error"]["data"]["name"] == "odoo.exceptions.AccessDenied"
     assert answer["error"]["data"]["message"] == "Access Denied"
 

@@ -15,13 +15,13 @@ _SPLIT = """
 INSERT INTO stock_move (name, sequence, priority, date, date_deadline, company_id, product_id, description_picking,
     product_qty, product_uom_qty, quantity, product_uom, location_id, location_dest_id, location_final_id, partner_id,
     picking_id, state, origin, procure_method, scrapped, group_id, propagate_cancel, picking_type_id, warehouse_id,
-    additional, reference, picked, is_inventory, price_unit, to_refund, sale_line_id, weight, origin_returned_move_id,
+    additional, reference, picked, is_inventory, price_unit, to_refund, sale_line_id, weight, reservation_date, origin_returned_move_id,
     create_uid, create_date, write_uid, write_date)
 SELECT name, sequence, priority, date, date_deadline, company_id, product_id, description_picking,
     product_uom_qty - quantity, product_uom_qty - quantity, 0, product_uom, location_id, location_dest_id,
     location_final_id, partner_id, picking_id, 'confirmed', origin, procure_method, scrapped, group_id,
     propagate_cancel, picking_type_id, warehouse_id, additional, reference, false, is_inventory, price_unit, to_refund,
-    sale_line_id, 0, origin_returned_move_id, %(uid)s, %(now)s, %(uid)s, %(now)s
+    sale_line_id, 0, reservation_date, origin_returned_move_id, %(uid)s, %(now)s, %(uid)s, %(now)s
 FROM (SELECT * FROM stock_move WHERE id = ANY(%(ids)s::int[]) AND quantity < product_uom_qty ORDER BY id) m
 """
 
@@ -52,13 +52,13 @@ FROM change WHERE (product_id, location_id) NOT IN (SELECT product_id, location_
 
 _BACKORDERS = """
 INSERT INTO stock_picking (name, origin, note, partner_id, picking_type_id, location_id, location_dest_id, move_type,
-    state, priority, scheduled_date, date_deadline, date, group_id, sale_id, company_id, is_locked, printed,
-    has_deadline_issue, backorder_id, create_uid, create_date, write_uid, write_date)
+    state, priority, scheduled_date, date_deadline, date, group_id, sale_id, company_id, is_locked,
+    has_deadline_issue, weight, backorder_id, create_uid, create_date, write_uid, write_date)
 SELECT w.code || '/' || t.sequence_code || '/'
         || lpad(nextval('ir_sequence_picking_' || t.id)::text, 5, '0'),
     p.origin, p.note, p.partner_id, p.picking_type_id, p.location_id, p.location_dest_id, p.move_type,
     'confirmed', p.priority, p.scheduled_date, p.date_deadline, %(second)s, p.group_id, p.sale_id, p.company_id, true,
-    false, false, p.id, %(uid)s, %(now)s, %(uid)s, %(now)s
+    false, 0.00, p.id, %(uid)s, %(now)s, %(uid)s, %(now)s
 FROM (
     SELECT * FROM stock_picking q WHERE q.id = ANY(%(ids)s::int[]) AND EXISTS (
         SELECT 1 FROM stock_move m WHERE m.picking_id = q.id AND m.state NOT IN ('done', 'cancel')) ORDER BY id
@@ -84,7 +84,8 @@ def ship(env: Env, picking_ids: Sequence[int], *, without_backorder: Sequence[in
     leaving = _leaving(env, picking_ids)
     _split(env, [move for move, picking in leaving if picking in set(others)])
     _done(env, [move for move, _ in leaving])
-    _backorder(env, others)
+    shipped = {picking for _, picking in leaving}
+    _backorder(env, [one for one in others if one in shipped])
     reservation.refresh_pickings(env, picking_ids)
     _close(env, picking_ids)
     refresh_sales(env, picking_ids)

@@ -79,7 +79,7 @@ _ORDERS = """
 WITH summed AS (
     SELECT o.id, coalesce(sum(l.price_subtotal), 0) AS untaxed, coalesce(sum(l.price_tax), 0)::numeric AS tax,
         bool_or(l.qty_delivered <> 0) AS any_delivered,
-        array_agg(DISTINCT l.invoice_status) FILTER (WHERE l.display_type IS NULL AND NOT l.is_downpayment) AS statuses
+        array_agg(DISTINCT l.invoice_status) FILTER (WHERE l.display_type IS NULL AND l.is_downpayment IS NOT TRUE) AS statuses
     FROM sale_order o LEFT JOIN sale_order_line l ON l.order_id = o.id
     WHERE o.id = ANY(%(ids)s::int[]) GROUP BY o.id
 ), shipped AS (

@@ -6,13 +6,29 @@ Moves are counted in the product's own unit. A need joins the order's open trans
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 
 from sandbox.odoo.flows import reservation
 from sandbox.odoo.orm.environment import Env
 
-OUTGOING, STOCK, CUSTOMERS, WAREHOUSE = 2, 8, 5, 1
+WAREHOUSE = 1
+STOCK, CUSTOMERS = 8, 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Which way goods go: the kind of transfer, from, to, and whether the order counts them back."""
+
+    type: int
+    src: int
+    dest: int
+    refund: bool
+
+
+OUTGOING = Route(type=2, src=STOCK, dest=CUSTOMERS, refund=False)
+# A line of less than nothing comes back by a receipt.
+INCOMING = Route(type=1, src=CUSTOMERS, dest=STOCK, refund=True)
 
 _NEEDS = """
 SELECT l.id, l.order_id, round((l.product_uom_qty - coalesce(m.planned, 0)) / lu.factor * pu.factor, 2) AS need
@@ -48,19 +64,21 @@ UPDATE sale_order o SET procurement_group_id = a.id FROM added a WHERE o.id = a.
 
 _PICKINGS = """
 INSERT INTO stock_picking (name, origin, partner_id, picking_type_id, location_id, location_dest_id, move_type, state,
-    priority, scheduled_date, date_deadline, date, group_id, sale_id, company_id, is_locked, printed,
-    has_deadline_issue, user_id, create_uid, create_date, write_uid, write_date)
-SELECT 'WH/OUT/' || lpad(nextval('ir_sequence_picking_2')::text, 5, '0'),
+    priority, scheduled_date, date_deadline, date, group_id, sale_id, company_id, is_locked,
+    has_deadline_issue, weight, create_uid, create_date, write_uid, write_date)
+SELECT w.code || '/' || t.sequence_code || '/' || lpad(nextval('ir_sequence_picking_' || t.id)::text, 5, '0'),
     o.name || coalesce(' - ' || nullif(o.client_order_ref, ''), ''), o.partner_shipping_id, %(type)s, %(src)s, %(dest)s,
     o.picking_policy, 'confirmed', '0', coalesce(o.commitment_date, o.date_order), coalesce(o.commitment_date,
-    o.date_order), o.date_order, o.procurement_group_id, o.id, o.company_id, true, false, false, o.user_id,
+    o.date_order), o.date_order, o.procurement_group_id, o.id, o.company_id, true, false, 0.00,
     %(uid)s, %(now)s, %(uid)s, %(now)s
 FROM (SELECT * FROM sale_order WHERE id = ANY(%(ids)s::int[]) ORDER BY id) o
+JOIN stock_picking_type t ON t.id = %(type)s
+JOIN stock_warehouse w ON w.id = t.warehouse_id
 """
 
 _OPEN_PICKINGS = """
 SELECT DISTINCT ON (sale_id) sale_id, id FROM stock_picking
-WHERE sale_id = ANY(%s::int[]) AND picking_type_id = 2 AND NOT coalesce(printed, false)
+WHERE sale_id = ANY(%s::int[]) AND picking_type_id = %s AND NOT coalesce(printed, false)
     AND state IN ('draft', 'confirmed', 'waiting', 'partially_available', 'assigned')
 ORDER BY sale_id, priority DESC, scheduled_date, id DESC
 """
@@ -79,12 +97,13 @@ _MOVES = """
 INSERT INTO stock_move (name, sequence, priority, date, date_deadline, company_id, product_id, description_picking,
     product_qty, product_uom_qty, quantity, product_uom, location_id, location_dest_id, location_final_id, partner_id,
     picking_id, state, origin, procure_method, scrapped, group_id, propagate_cancel, picking_type_id, warehouse_id,
-    additional, reference, picked, is_inventory, price_unit, to_refund, sale_line_id, weight,
+    additional, reference, picked, to_refund, sale_line_id, weight, reservation_date,
     create_uid, create_date, write_uid, write_date)
 SELECT CASE WHEN coalesce(v.default_code, '') = '' THEN '' ELSE '[' || v.default_code || '] ' END || (t.name->>'en_US'),
     l.sequence, '0', due.at, due.at, o.company_id, v.id, t.name->>'en_US', n.need, n.need, 0, t.uom_id, %(src)s,
     %(dest)s, %(dest)s, o.partner_shipping_id, p.id, 'confirmed', p.origin, 'make_to_stock', false, p.group_id, true,
-    %(type)s, %(warehouse)s, false, p.name, false, false, 0, false, l.id, n.need * coalesce(v.weight, 0),
+    %(type)s, %(warehouse)s, false, p.name, false, nullif(%(refund)s, false), l.id, n.need * coalesce(v.weight, 0),
+    due.at::date,
     %(uid)s, %(now)s, %(uid)s, %(now)s
 FROM unnest(%(lines)s::int[], %(needs)s::numeric[], %(pickings)s::int[]) WITH ORDINALITY
     AS n (line, need, picking, place)
@@ -117,50 +136,52 @@ def launch(env: Env, line_ids: Sequence[int]) -> None:
     if not changed:
         return
     orders = sorted({need.order for need in changed})
-    env.rows(_GROUPS, _params(env, ids=orders))
-    for need in changed:
-        if need.quantity < 0:
-            _lower(env, need)
-    touched = _supply(env, [need for need in changed if need.quantity > 0])
+    env.rows(_GROUPS, _params(env, OUTGOING, ids=orders))
+    back = [_lower(env, need) for need in changed if need.quantity < 0]
+    touched = _supply(env, OUTGOING, [need for need in changed if need.quantity > 0])
+    touched += _supply(env, INCOMING, [need for need in back if need.quantity])
     reservation.assign(env, touched)
     reservation.refresh_pickings(env, env.ids("SELECT id FROM stock_picking WHERE sale_id = ANY(%s::int[])", [orders]))
 
 
-def _supply(env: Env, needs: Sequence[Need]) -> list[int]:
+def _supply(env: Env, route: Route, needs: Sequence[Need]) -> list[int]:
     """Larger or new moves for `needs`; the moves' ids."""
     if not needs:
         return []
-    pickings = _open_pickings(env, {need.order for need in needs})
-    raised = env.pairs(_RAISE, _needed(env, needs, pickings))
+    pickings = _open_pickings(env, route, {need.order for need in needs})
+    raised = env.pairs(_RAISE, _needed(env, route, needs, pickings))
     fresh = [need for need in needs if need.line not in raised]
-    return [*raised.values(), *env.ids(_MOVES, _needed(env, fresh, pickings))]
+    return [*raised.values(), *env.ids(_MOVES, _needed(env, route, fresh, pickings))]
 
 
-def _open_pickings(env: Env, orders: Iterable[int]) -> dict[int, int]:
+def _open_pickings(env: Env, route: Route, orders: Iterable[int]) -> dict[int, int]:
     """Order -> its open transfer; orders without one get one."""
     wanted = sorted(orders)
-    have = env.pairs(_OPEN_PICKINGS, [wanted])
+    have = env.pairs(_OPEN_PICKINGS, [wanted, route.type])
     without = [order for order in wanted if order not in have]
-    env.rows(_PICKINGS, _params(env, ids=without))
-    return env.pairs(_OPEN_PICKINGS, [wanted])
+    env.rows(_PICKINGS, _params(env, route, ids=without))
+    return env.pairs(_OPEN_PICKINGS, [wanted, route.type])
 
 
-def _needed(env: Env, needs: Sequence[Need], pickings: dict[int, int]) -> dict[str, object]:
+def _needed(env: Env, route: Route, needs: Sequence[Need], pickings: dict[int, int]) -> dict[str, object]:
     return _params(
         env,
+        route,
         lines=[need.line for need in needs],
         needs=[need.quantity for need in needs],
         pickings=[pickings[need.order] for need in needs],
     )
 
 
-def _lower(env: Env, need: Need) -> None:
-    """Take what is too much out of the line's open moves; a move left with nothing is cancelled."""
+def _lower(env: Env, need: Need) -> Need:
+    """Take what is too much out of the line's open deliveries; a move left with nothing is cancelled. What is left over
+    has to come back.
+    """
     excess = -need.quantity
     moves = env.rows(
         "SELECT id, product_uom_qty FROM stock_move WHERE sale_line_id = %s AND state NOT IN ('done', 'cancel')"
-        " ORDER BY id",
-        [need.line],
+        " AND location_dest_id = %s ORDER BY id",
+        [need.line, CUSTOMERS],
     )
     for move, quantity in moves:
         taken = min(excess, quantity)
@@ -174,10 +195,8 @@ def _lower(env: Env, need: Need) -> None:
             reservation.cancel_moves(env, [move])
         else:
             reservation.trim(env, [move])
+    return replace(need, quantity=excess)
 
 
-def _params(env: Env, **values: object) -> dict[str, object]:
-    return {
-        "uid": env.uid, "now": env.now, "type": OUTGOING, "src": STOCK, "dest": CUSTOMERS, "warehouse": WAREHOUSE,
-        **values,
-    }  # fmt: skip
+def _params(env: Env, route: Route, **values: object) -> dict[str, object]:
+    return {"uid": env.uid, "now": env.now, "warehouse": WAREHOUSE, **asdict(route), **values}

@@ -109,14 +109,15 @@ def unreserve(env: Env, move_ids: Sequence[int]) -> None:
 
 
 def trim(env: Env, move_ids: Sequence[int]) -> None:
-    """Moves whose demand sank keep no more than they demand."""
+    """Moves whose demand sank keep no more than they demand; what is already picked stays picked."""
     excess = env.pairs(
-        "SELECT id, quantity - product_uom_qty FROM stock_move WHERE id = ANY(%s::int[]) AND quantity > product_uom_qty",
+        "SELECT id, quantity - product_uom_qty FROM stock_move WHERE id = ANY(%s::int[]) AND quantity > product_uom_qty"
+        " AND NOT coalesce(picked, false)",
         [list(move_ids)],
     )
     release(env, excess)
     env.rows(
-        f"UPDATE stock_move SET quantity = least(quantity, product_uom_qty),"
+        f"UPDATE stock_move SET quantity = CASE WHEN picked THEN quantity ELSE least(quantity, product_uom_qty) END,"
         f" state = CASE WHEN quantity >= product_uom_qty THEN 'assigned' ELSE state END,"
         f" write_uid = %s, write_date = %s WHERE id = ANY(%s::int[]) AND state IN {OPEN}",
         [env.uid, env.now, list(move_ids)],

@@ -139,12 +139,17 @@ def _scalar(field: Field, cell: str, references: References) -> Any:
     return _choice(field, cell) if field.kind == "selection" else cell
 
 
-def _number(cell: str, kind: type[int] | type[float], called: str) -> Any:
+def _number(cell: str | float, kind: type[int] | type[float], called: str) -> Any:
     try:
-        kind(cell)
+        return str(kind(cell)) if isinstance(cell, str) and kind is int else _finite(cell)
     except ValueError:
         raise CellError(f"'{cell}' does not seem to be {called} for field '{{field}}'") from None
-    return int(cell) if kind is int else cell.strip()
+
+
+def _finite(cell: str | float) -> str:
+    """The text of a number, its digits as they were written. ValueError for what is none."""
+    float(cell)
+    return str(cell).strip()
 
 
 def _date(cell: str) -> str:

@@ -28,7 +28,8 @@ def constraint_message(env: Env, model: Model, error: psycopg.Error) -> dict[str
         return _required(model, error)
     if isinstance(error, psycopg.errors.UniqueViolation):
         return _taken(env, model, error)
-    text = CHECKS.get(error.diag.constraint_name or "")
+    # In a load Odoo has words only for the checks of the model that is loaded.
+    text = CHECKS.get(error.diag.constraint_name or "") if error.diag.table_name == model.table else None
     return {"message": f"'{text}'" if text else error_text(error)}
 
 

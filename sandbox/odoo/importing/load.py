@@ -19,6 +19,7 @@ from sandbox.odoo.importing.constraints import constraint_message
 from sandbox.odoo.importing.references import CellError, CellWarning, References, lookup
 from sandbox.odoo.orm import writing
 from sandbox.odoo.orm.environment import Env
+from sandbox.odoo.orm.external_ids import register
 
 if TYPE_CHECKING:
     from sandbox.odoo.orm.model import Model, Values
@@ -174,10 +175,9 @@ class _Load:
     def _create(self, rows: Sequence[_Row]) -> list[int]:
         ids = writing.create(self.model, self.env, [row.values for row in rows])
         named = [(row.xid, one) for row, one in zip(rows, ids, strict=True) if row.xid]
-        register = self.env.model("ir.model.data")
         if self.model.delegate and named:
             self._register_delegates(named)
-        register.register(self.env, self.model.name, named)  # type: ignore[attr-defined]
+        register(self.env, self.model.name, named)
         self.references.known.update({name: (self.model.name, one) for name, one in named})
         return ids
 
@@ -187,8 +187,7 @@ class _Load:
         statement = f"SELECT id, {self.model.delegate} FROM {self.model.table} WHERE id = ANY(%s::int[])"
         parents = {row[0]: row[1] for row in self.env.rows(statement, [[one for _, one in named]])}
         suffix = "_" + other.replace(".", "_")
-        register = self.env.model("ir.model.data")
-        register.register(self.env, other, [(name + suffix, parents[one]) for name, one in named])  # type: ignore[attr-defined]
+        register(self.env, other, [(name + suffix, parents[one]) for name, one in named])
 
 
 def _external_ids(paths: Sequence[Path], data: Sequence[Sequence[Any]]) -> set[str]:

@@ -39,7 +39,10 @@ WHERE l.id = f.id
 _MOVES = """
 UPDATE account_move m SET amount_untaxed = f.untaxed, amount_tax = f.tax, amount_total = f.untaxed + f.tax,
     amount_residual = f.untaxed + f.tax, amount_untaxed_signed = f.sign * f.untaxed, amount_tax_signed = f.sign * f.tax,
-    amount_total_signed = f.sign * (f.untaxed + f.tax), amount_residual_signed = f.sign * (f.untaxed + f.tax)
+    amount_total_signed = f.sign * (f.untaxed + f.tax), amount_residual_signed = f.sign * (f.untaxed + f.tax),
+    amount_untaxed_in_currency_signed = f.sign * f.untaxed,
+    amount_total_in_currency_signed = f.sign * (f.untaxed + f.tax),
+    invoice_partner_display_name = (SELECT p.complete_name FROM res_partner p WHERE p.id = m.partner_id)
 FROM (
     SELECT m.id, coalesce(sum(l.price_subtotal), 0) AS untaxed,
         coalesce(sum(l.price_total - l.price_subtotal), 0) AS tax,
@@ -102,6 +105,7 @@ class Invoice(PublicModel):
         "payment_state": "not_paid",
         "posted_before": False,
         "checked": False,
+        "invoice_currency_rate": 1.0,
     }
 
     def default_values(self, env: Env) -> Values:
@@ -112,7 +116,8 @@ class Invoice(PublicModel):
         for row in rows:
             row["journal_id"] = row.get("journal_id") or _JOURNALS.get(row["move_type"], 3)
             row["currency_id"] = row.get("currency_id") or currency
-            row.setdefault("commercial_partner_id", row.get("partner_id"))
+            for name in ("commercial_partner_id", "partner_shipping_id"):
+                row.setdefault(name, row.get("partner_id"))
 
     def created(self, env: Env, ids: list[int], rows: list[Values]) -> None:
         self.refresh(env, ids)
@@ -164,7 +169,13 @@ class Invoice(PublicModel):
         owed = RECEIVABLE if move_type.startswith("out") else PAYABLE
         booked = [(owed, "payment_term", sign * (untaxed + tax)), (TAX, "tax", -sign * tax)]
         rows = [
-            {"move_id": one, "account_id": account, "display_type": kind, "balance": amount}
+            {
+                "move_id": one,
+                "account_id": account,
+                "display_type": kind,
+                "balance": amount,
+                "amount_residual": amount if kind == "payment_term" else 0,
+            }
             for account, kind, amount in booked
             if amount or kind == "payment_term"
         ]
@@ -197,7 +208,7 @@ class InvoiceLine(PublicModel):
     order = "date desc, move_name desc, id"
     shown_as = "coalesce({t}.move_name, '') || coalesce(' ' || {t}.name, '')"
     defaults = {"display_type": "product", "quantity": 1.0, "price_unit": 0, "discount": 0, "sequence": 100,
-                "balance": 0, "debit": 0, "credit": 0, "amount_currency": 0}  # fmt: skip
+                "balance": 0, "debit": 0, "credit": 0, "amount_currency": 0, "amount_residual": 0, "reconciled": False}  # fmt: skip
 
     def complete(self, env: Env, rows: list[Values]) -> None:
         found = env.rows(

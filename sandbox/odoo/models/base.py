@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sandbox.odoo.orm.environment import Env
@@ -77,28 +76,6 @@ class ExternalIds(PublicModel):
             expression="{t}.module || '.' || {t}.name",
         ),
     )  # fmt: skip
-
-    def register(self, env: Env, model: str, named: Sequence[tuple[str, int]]) -> None:
-        """Give records their external ids (`module.name`); a name that exists moves to the record given."""
-        if not named:
-            return
-        parts = [name.split(".", 1) for name, _ in named]
-        env.rows(
-            "INSERT INTO ir_model_data AS d (module, name, model, res_id, noupdate, create_uid, write_uid)"
-            " SELECT module, name, %(model)s, res_id, %(noupdate)s, %(uid)s, %(uid)s"
-            " FROM unnest(%(modules)s::text[], %(names)s::text[], %(ids)s::int[]) AS given (module, name, res_id)"
-            " ON CONFLICT (module, name) DO UPDATE SET model = EXCLUDED.model, res_id = EXCLUDED.res_id,"
-            " write_date = now() AT TIME ZONE 'UTC'"
-            " WHERE d.res_id != EXCLUDED.res_id OR d.model != EXCLUDED.model",
-            {
-                "model": model,
-                "noupdate": bool(env.context.get("noupdate")),
-                "uid": env.uid,
-                "modules": [module for module, _ in parts],
-                "names": [name for _, name in parts],
-                "ids": [one for _, one in named],
-            },
-        )
 
     @api_model
     def check_object_reference(

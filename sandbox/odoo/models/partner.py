@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.odoo.errors import UserError, ValidationError
+from sandbox.odoo.orm import writing
 from sandbox.odoo.orm.environment import Env
 from sandbox.odoo.orm.model import Changes, Values
 from sandbox.odoo.orm.public import PublicModel
@@ -30,6 +31,12 @@ WHERE p.id = d.id AND (p.complete_name, p.commercial_partner_id, p.commercial_co
     IS DISTINCT FROM (d.complete_name, d.commercial_id, d.company)
 """
 
+# Odoo deletes quotations and cancelled orders with their customer.
+_UNBOUND_ORDERS = """
+SELECT id FROM sale_order WHERE state IN ('draft', 'cancel') AND (partner_id = ANY(%(ids)s::int[])
+    OR partner_invoice_id = ANY(%(ids)s::int[]) OR partner_shipping_id = ANY(%(ids)s::int[]))
+"""
+
 _LOOP = """
 WITH RECURSIVE above AS (
     SELECT id AS start, parent_id FROM res_partner WHERE id = ANY(%s::int[])
@@ -55,6 +62,10 @@ class Partner(PublicModel):
         "supplier_rank": 0,
         "lang": "en_US",
         "color": 0,
+        "message_bounce": 0,
+        "invoice_warn": "no-message",
+        "picking_warn": "no-message",
+        "sale_warn": "no-message",
     }
 
     def complete(self, env: Env, rows: list[Values]) -> None:
@@ -77,5 +88,8 @@ class Partner(PublicModel):
     def before_unlink(self, env: Env, ids: list[int]) -> None:
         if env.count("SELECT count(*) FROM res_users WHERE active AND partner_id = ANY(%s::int[])", [ids]):
             raise UserError(
-                "You cannot delete contacts linked to an active user.\nAsk an administrator to archive their associated user first."
+                "You cannot delete contacts linked to an active user.\n"
+                "Ask an administrator to archive their associated user first."
             )
+        orders = env.model("sale.order")
+        writing.unlink(orders, env, env.ids(_UNBOUND_ORDERS, {"ids": ids}))

@@ -25,7 +25,6 @@ class Picking(PublicModel):
         "priority": "0",
         "state": "draft",
         "is_locked": True,
-        "printed": False,
         "picking_type_id": 2,
         "location_id": 8,
         "location_dest_id": 5,

@@ -68,7 +68,6 @@ class Template(PublicModel):
         "sale_ok": True,
         "purchase_ok": True,
         "is_storable": False,
-        "is_favorite": False,
         "sale_line_warn": "no-message",
         "expense_policy": "no",
         "invoice_policy": "order",
@@ -78,6 +77,9 @@ class Template(PublicModel):
         "sequence": 1,
         "weight": 0,
         "volume": 0,
+        "has_configurable_attributes": False,
+        "lot_valuated": False,
+        "can_image_1024_be_zoomed": False,
     }
     computed = (
         _variant_field("product_variant_id", "many2one", "Product", "id"),
@@ -129,7 +131,7 @@ class Product(PublicModel):
     delegate = "product_tmpl_id"
     shown_as = _NAMED % "(SELECT p.name->>'en_US' FROM product_template p WHERE p.id = {t}.product_tmpl_id)"
     searched = ("display_name", "default_code", "barcode")
-    defaults = {"active": True, "combination_indices": "", "weight": 0, "volume": 0}
+    defaults = {"active": True, "combination_indices": ""}
     computed = (
         Field(
             model="product.product", name="lst_price", kind="float", label="Sales Price",
@@ -165,10 +167,11 @@ class Product(PublicModel):
 
     def _tell_templates(self, env: Env, ids: list[int]) -> None:
         env.rows(
-            "UPDATE product_template t SET default_code = v.default_code, weight = v.weight, volume = v.volume,"
+            "UPDATE product_template t SET default_code = v.default_code, weight = coalesce(v.weight, 0),"
+            " volume = coalesce(v.volume, 0),"
             " active = v.active FROM product_product v WHERE v.product_tmpl_id = t.id AND v.id = ANY(%s::int[])"
             " AND (t.default_code, t.weight, t.volume, t.active)"
-            " IS DISTINCT FROM (v.default_code, v.weight, v.volume, v.active)",
+            " IS DISTINCT FROM (v.default_code, coalesce(v.weight, 0), coalesce(v.volume, 0), v.active)",
             [ids],
         )
 

@@ -20,6 +20,7 @@ SELECT v.id, t.list_price, t.uom_id, t.type, coalesce(t.sale_delay, 0),
 FROM product_product v JOIN product_template t ON t.id = v.product_tmpl_id JOIN uom_uom u ON u.id = t.uom_id
 WHERE v.id = ANY(%s::int[])
 """
+_UNITS = "SELECT id, factor, category_id, name->>'en_US' FROM uom_uom"
 _ORDERS = """
 SELECT id, state, company_id, currency_id, partner_id, user_id, warehouse_id FROM sale_order WHERE id = ANY(%s::int[])
 """
@@ -51,8 +52,6 @@ class Line(PublicModel):
         "qty_invoiced": 0,
         "qty_to_invoice": 0,
         "untaxed_amount_invoiced": 0,
-        "is_downpayment": False,
-        "is_expense": False,
         "is_delivery": False,
         "product_packaging_qty": 0,
     }
@@ -67,23 +66,28 @@ class Line(PublicModel):
     def complete(self, env: Env, rows: list[Values]) -> None:
         products = _by_id(env, _PRODUCTS, (row.get("product_id") for row in rows))
         orders = _by_id(env, _ORDERS, (row.get("order_id") for row in rows))
-        factors = env.pairs("SELECT id, factor FROM uom_uom")
+        units = _by_id(env, _UNITS, None)
         for row in rows:
-            self._from_product(row, products.get(row.get("product_id")), factors)
+            self._from_product(row, products.get(row.get("product_id")), units)
             self._from_order(row, orders.get(row.get("order_id")))
             row.setdefault("technical_price_unit", row.get("price_unit", 0))
 
-    def _from_product(self, row: Values, product: tuple[Any, ...] | None, factors: dict[int, Decimal]) -> None:
+    def _from_product(self, row: Values, product: tuple[Any, ...] | None, units: dict[Any, tuple[Any, ...]]) -> None:
         if row.get("display_type") or product is None:
             row.setdefault("price_unit", 0)
             row.setdefault("customer_lead", 0)
             row["product_uom_qty"] = 0 if row.get("display_type") else row["product_uom_qty"]
             return
         _, _, unit, kind, delay, described, _ = product
-        row["product_uom"] = row.get("product_uom") or unit
+        row.setdefault("product_uom", unit)
+        sold_in = units.get(row["product_uom"], units[unit])
+        _check_category(sold_in, units[unit])
         if "price_unit" not in row:
-            row["price_unit"] = _list_price(product, factors[row["product_uom"]])
-        row["name"] = row.get("name") or described
+            if not row.get("order_id"):
+                # The price depends on the order's pricelist, and Odoo stumbles over there being none.
+                raise ValueError("Expected singleton: sale.order()")
+            row["price_unit"] = _list_price(product, sold_in[1])
+        row.setdefault("name", described)
         row.setdefault("customer_lead", delay)
         row.setdefault("qty_delivered_method", "stock_move" if kind == "consu" else "manual")
 
@@ -113,7 +117,9 @@ class Line(PublicModel):
         )
         for row in rows:
             _check_change(changes[row[0]], row, has_moves=row[0] in moving)
-        self._forget_prices(env, changes, [row for row in rows if float(row[6]) == row[7] and not row[8] and not row[9]])
+        self._forget_prices(
+            env, changes, [row for row in rows if float(row[6]) == row[7] and not row[8] and not row[9]]
+        )
 
     def _forget_prices(self, env: Env, changes: Changes, unchanged: list[tuple[Any, ...]]) -> None:
         """A quantity, unit or product written without a price brings the list price back, where the price was given
@@ -150,7 +156,7 @@ class Line(PublicModel):
     def before_unlink(self, env: Env, ids: list[int]) -> None:
         if env.count(
             "SELECT count(*) FROM sale_order_line WHERE id = ANY(%s::int[]) AND state = 'sale'"
-            " AND NOT is_downpayment AND display_type IS NULL",
+            " AND is_downpayment IS NOT TRUE AND display_type IS NULL",
             [ids],
         ):
             raise UserError(
@@ -159,8 +165,18 @@ class Line(PublicModel):
             )
 
 
-def _by_id(env: Env, statement: str, ids: Iterable[Any]) -> dict[Any, tuple[Any, ...]]:
-    return {row[0]: row for row in env.rows(statement, [sorted({one for one in ids if one})])}
+def _by_id(env: Env, statement: str, ids: Iterable[Any] | None) -> dict[Any, tuple[Any, ...]]:
+    params = [] if ids is None else [sorted({one for one in ids if one})]
+    return {row[0]: row for row in env.rows(statement, params)}
+
+
+def _check_category(sold_in: tuple[Any, ...], unit: tuple[Any, ...]) -> None:
+    if sold_in[2] != unit[2]:
+        raise UserError(
+            f"The unit of measure {sold_in[3]} defined on the order line doesn't belong to the same category as the"
+            f" unit of measure {unit[3]} defined on the product. Please correct the unit of measure defined on the"
+            " order line or on the product. They should belong to the same category."
+        )
 
 
 def _list_price(product: tuple[Any, ...], unit_factor: Decimal) -> Decimal:
@@ -179,7 +195,7 @@ def _check_change(values: Values, row: tuple[Any, ...], *, has_moves: bool) -> N
             "The ordered quantity of a sale order line cannot be decreased below the amount already delivered."
             " Instead, create a return in your inventory."
         )
-    touched = [label for name, label in _PROTECTED.items() if name in values]
+    touched = [_PROTECTED[name] for name in sorted(_PROTECTED) if name in values]
     if locked and touched:
         listed = "\n".join(touched)
         raise UserError(f"It is forbidden to modify the following fields in a locked order:\n{listed}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from sandbox.odoo.errors import UserError
@@ -38,6 +39,7 @@ class Order(PublicModel):
         "require_payment": False,
         "prepayment_percent": 1.0,
         "currency_rate": 1.0,
+        "shipping_weight": 0,
         "invoice_status": "no",
     }
     computed = (
@@ -52,7 +54,8 @@ class Order(PublicModel):
     )  # fmt: skip
 
     def default_values(self, env: Env) -> Values:
-        return {**self.defaults, "date_order": env.second, "user_id": env.uid}
+        valid_until = env.now.date() + dt.timedelta(days=30)
+        return {**self.defaults, "date_order": env.second, "user_id": env.uid, "validity_date": valid_until}
 
     def complete(self, env: Env, rows: list[Values]) -> None:
         names = iter(
@@ -63,9 +66,10 @@ class Order(PublicModel):
         )
         currency = env.count("SELECT currency_id FROM res_company WHERE id = 1")
         for row in rows:
-            if row.get("name") in (None, False, "", "New"):
+            if row.get("name", "New") == "New":
                 row["name"] = next(names)
-            row["currency_id"] = row.get("currency_id") or currency
+            # A currency that is given is ignored without a word: only a pricelist sets it.
+            row["currency_id"] = currency
         self._address(env, rows)
 
     def _address(self, env: Env, rows: list[Values]) -> None:
@@ -73,25 +77,27 @@ class Order(PublicModel):
         found = {row[0]: row for row in env.rows(_ADDRESSES, [[r["partner_id"] for r in rows if r.get("partner_id")]])}
         for row in rows:
             _, invoice, shipping = found.get(row.get("partner_id"), (0, None, None))
-            row["partner_invoice_id"] = row.get("partner_invoice_id") or invoice
-            row["partner_shipping_id"] = row.get("partner_shipping_id") or shipping
+            row.setdefault("partner_invoice_id", invoice)
+            row.setdefault("partner_shipping_id", shipping)
 
     def created(self, env: Env, ids: list[int], rows: list[Values]) -> None:
         order_figures.refresh_orders(env, ids)
 
     def before_write(self, env: Env, changes: Changes) -> None:
+        for values in changes.values():
+            values.pop("currency_id", None)
         moved = {one: values for one, values in changes.items() if values.get("partner_id")}
         before = env.pairs("SELECT id, partner_id FROM sale_order WHERE id = ANY(%s::int[])", [list(moved)])
         self._address(env, [values for one, values in moved.items() if before.get(one) != values["partner_id"]])
 
     def after_write(self, env: Env, changes: Changes) -> None:
         ids = list(changes)
-        if any({"partner_id", "warehouse_id", "user_id", "currency_id"} & set(values) for values in changes.values()):
+        if any({"partner_id", "warehouse_id", "user_id"} & set(values) for values in changes.values()):
             env.rows(
                 "UPDATE sale_order_line l SET order_partner_id = o.partner_id, warehouse_id = o.warehouse_id,"
-                " salesman_id = o.user_id, currency_id = o.currency_id FROM sale_order o"
+                " salesman_id = o.user_id FROM sale_order o"
                 " WHERE o.id = l.order_id AND o.id = ANY(%s::int[]) AND (l.order_partner_id, l.warehouse_id,"
-                " l.salesman_id, l.currency_id) IS DISTINCT FROM (o.partner_id, o.warehouse_id, o.user_id, o.currency_id)",
+                " l.salesman_id) IS DISTINCT FROM (o.partner_id, o.warehouse_id, o.user_id)",
                 [ids],
             )
         if any("commitment_date" in values for values in changes.values()):
@@ -116,7 +122,7 @@ class Order(PublicModel):
             raise UserError("Some orders are not in a state requiring confirmation.")
         if env.count(
             "SELECT count(*) FROM sale_order_line WHERE order_id = ANY(%s::int[]) AND display_type IS NULL"
-            " AND NOT is_downpayment AND product_id IS NULL",
+            " AND is_downpayment IS NOT TRUE AND product_id IS NULL",
             [ids],
         ):
             raise UserError("A line on these orders missing a product, you cannot confirm it.")

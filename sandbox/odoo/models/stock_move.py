@@ -36,10 +36,7 @@ class Move(PublicModel):
         "picked": False,
         "scrapped": False,
         "additional": False,
-        "is_inventory": False,
         "propagate_cancel": True,
-        "to_refund": False,
-        "price_unit": 0,
     }
 
     def default_values(self, env: Env) -> Values:

@@ -7,6 +7,7 @@ Out: what Postgres gives becomes what Odoo's read() answers.
 from __future__ import annotations
 
 import datetime as dt
+import html
 import json
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -106,7 +107,7 @@ class Field:
             return self._choice(value)
         if self.kind in {"date", "datetime"}:
             return self._moment(value)
-        return str(value)
+        return _paragraph(str(value)) if self.kind == "html" else str(value)
 
     def _number(self, value: Any) -> str:
         try:
@@ -126,6 +127,8 @@ class Field:
         return str(value)
 
     def _moment(self, value: Any) -> str | None:
+        if isinstance(value, dt.date):
+            return str(value)
         text = str(value)
         if not text:
             return None
@@ -148,9 +151,14 @@ class Field:
         return value.isoformat() if isinstance(value, dt.date) else value
 
 
+def _paragraph(text: str) -> str:
+    """Plain text in an HTML field becomes a paragraph, as Odoo's sanitizer makes it."""
+    return text if not text or text.lstrip().startswith("<") else f"<p>{html.escape(text, quote=False)}</p>"
+
+
 def parse_datetime(text: str) -> dt.datetime:
     """A moment as Odoo's clients write it: with seconds, or a bare date. ValueError otherwise."""
-    return dt.datetime.strptime(text[:19], DATETIME if len(text) > 10 else "%Y-%m-%d")
+    return dt.datetime.strptime(text, DATETIME if len(text) > 10 else "%Y-%m-%d")
 
 
 def declared_fields() -> dict[str, dict[str, Field]]:

@@ -109,6 +109,16 @@ class PublicModel(Model):
         return True
 
     @api_records
+    def get_external_id(self, env: Env, ids: list[int]) -> dict[int, str]:
+        """Each record's first external id, empty where it has none."""
+        rows = env.rows(
+            "SELECT DISTINCT ON (res_id) res_id, module || '.' || name FROM ir_model_data"
+            " WHERE model = %s AND res_id = ANY(%s::int[]) ORDER BY res_id, id",
+            [self.name, ids],
+        )
+        return dict.fromkeys(ids, "") | {row[0]: row[1] for row in rows}
+
+    @api_records
     def exists(self, env: Env, ids: list[int]) -> list[int]:
         """Those of `ids` that exist."""
         absent = set(self.missing(env, ids))

@@ -13,6 +13,7 @@ from typing import Any
 from sandbox.odoo.errors import MissingError
 from sandbox.odoo.orm.commands import apply_links, child_rows
 from sandbox.odoo.orm.environment import Env
+from sandbox.odoo.orm.external_ids import register
 from sandbox.odoo.orm.fields import X2MANY
 from sandbox.odoo.orm.model import AUDIT, Changes, Model, Values
 
@@ -55,8 +56,8 @@ def _insert(model: Model, env: Env, rows: list[Values]) -> list[int]:
     given = {name for row in rows for name in row}
     names = [name for name in model.table_columns if name in given and name not in AUDIT]
     ids = env.ids("SELECT nextval(%s::regclass) FROM generate_series(1, %s)", [f"{model.table}_id_seq", len(rows)])
-    columns = [[str(one) for one in ids]]
-    columns += [[model.fields[name].to_column(row.get(name)) for row in rows] for name in names]  # type: ignore[misc]
+    columns: list[list[str | None]] = [[str(one) for one in ids]]
+    columns += [[model.fields[name].to_column(row.get(name)) for row in rows] for name in names]
     types = ["integer", *(model.fields[name].pg_type for name in names)]
     arrays = ", ".join(f"%s::text[]::{pg_type}[]" for pg_type in types)
     env.rows(
@@ -138,8 +139,7 @@ def create_children(model: Model, env: Env, rows: list[Values]) -> None:
     module = env.context.get("_import_current_module")
     named = [(name, one) for name, one in zip(names, ids, strict=True) if isinstance(name, str) and name]
     if module and named:
-        register = env.model("ir.model.data")
-        register.register(env, model.name, [(n if "." in n else f"{module}.{n}", one) for n, one in named])  # type: ignore[attr-defined]
+        register(env, model.name, [(n if "." in n else f"{module}.{n}", one) for n, one in named])
 
 
 def unlink(model: Model, env: Env, ids: Sequence[int]) -> None:
