@@ -106,8 +106,7 @@ class BatchMapper:
             return
         rows = RowMapping(self._connection, mapping, last.relation)
         provenance = Provenance(mapping)
-        for kept in rows.kept(last.rows):
-            yield from _records(mapping, kept, provenance)
+        yield from _records(mapping, rows.kept(last.rows), provenance)
         for each in rows.others:
             if each.error is None:
                 yield Delete(**provenance.of(each.source_key, each.lsn, each.committed_us, each.seq))

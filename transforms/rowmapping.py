@@ -1,22 +1,25 @@
 """One mapping's SQL over the last changes of one table: rows that make a record, and the others with their reasons.
 
-Contract: one row that the SQL fails on does not fail the batch. The rows are halved until it is found, and it is named with the
-fields that can't be computed; DuckDB's own words would quote the row's values.
+Contract: one row that the SQL fails on does not fail the batch. Where a query fails, a second one finds every such row and the
+fields to blame, under TRY(), and the first runs again without them. DuckDB's own words would quote the row's values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdc.batch import OP_DELETE
 from cdc.relation import Relation
+from config.errors import CausewayError, ErrorKind
 from transforms.compiled import SOURCE_KEY, CompiledMapping
 from transforms.lastchanges import MISFIT, NEW, typed_sql
-from transforms.translator import identifier
+from transforms.translator import Fragment, identifier, text_literal
 
 _DATA_ERRORS = (duckdb.DataError, duckdb.InvalidInputException)
 
@@ -34,7 +37,7 @@ class OtherRow:
 
 
 class RowMapping:
-    """Runs one mapping over tables of last changes; `others` fills as `kept` is consumed."""
+    """Runs one mapping over tables of last changes; `others` is complete when `kept` has returned."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, mapping: CompiledMapping, relation: Relation) -> None:
         wanted = {*mapping.columns, *relation.key_columns}
@@ -44,82 +47,98 @@ class RowMapping:
         self._typed = f"WITH typed AS ({typed_sql(columns, 'rows')})"
         self.others: list[OtherRow] = []
 
-    def kept(self, rows: pa.Table) -> Iterator[pa.Table]:
-        """Give the mapped rows (_lsn, _committed_us, _seq, source_key, then the mapping's fields), in one table or several."""
+    def kept(self, rows: pa.Table) -> pa.Table:
+        """Return the mapped rows: _lsn, _committed_us, _seq, source_key, then the mapping's fields."""
+        try:
+            return self._mapped(rows)
+        except _DATA_ERRORS as error:
+            failed = self._query(rows, self._failures_sql()).to_pylist()
+            if not failed:
+                raise CausewayError(
+                    ErrorKind.INTERNAL,
+                    f"mapping {self._mapping.name} fails on rows that none of its expressions fails on.",
+                    hint="Report this with the mapping's file.",
+                    source=self._mapping.source,
+                    table=self._mapping.table,
+                ) from error
+        sequence = pa.array([row["_seq"] for row in failed], pa.int64())
+        is_failed = pc.is_in(rows["_seq"], value_set=sequence)
+        texts = {row["_seq"]: row for row in rows.filter(is_failed).select(["_seq", *self._names]).to_pylist()}
+        self.others += [self._failed(row, texts[row["_seq"]]) for row in failed]
+        return self._mapped(rows.filter(pc.invert(is_failed)))
+
+    def _mapped(self, rows: pa.Table) -> pa.Table:
+        kept = self._query(rows, self._kept_sql())
+        others = self._query(rows, self._others_sql()).to_pylist()
+        self.others += [self._other(row) for row in others]
+        return kept
+
+    def _query(self, rows: pa.Table, sql: str) -> pa.Table:
         self._connection.register("rows", rows)
         try:
-            kept = self._connection.execute(self._kept_sql()).to_arrow_table()
-            others = self._connection.execute(self._others_sql()).fetchall()
-        except _DATA_ERRORS as error:
-            kept, others = None, []
-            failure = error
+            return self._connection.execute(f"{self._typed} {sql}").to_arrow_table()
         finally:
             self._connection.unregister("rows")
-        if kept is not None:
-            self.others += [self._other(*each) for each in others]
-            yield kept
-        elif rows.num_rows == 1:
-            self.others.append(self._failed(rows, failure))
-        else:
-            half = rows.num_rows // 2
-            yield from self.kept(rows.slice(0, half))
-            yield from self.kept(rows.slice(half))
 
     def _kept_sql(self) -> str:
         mapping = self._mapping
         return (
-            f"{self._typed} SELECT _lsn, _committed_us, _seq, {mapping.projection_sql()} FROM typed "
+            f"SELECT _lsn, _committed_us, _seq, {mapping.projection_sql()} FROM typed "
             f"WHERE _op <> '{OP_DELETE}' AND {MISFIT} IS NULL AND {mapping.keep_sql}"
         )
 
     def _others_sql(self) -> str:
-        """A row that is kept nowhere and was never seen before needs no delete."""
+        """A row that is not kept and did not exist before needs no delete."""
         mapping = self._mapping
         gone = f"_op = '{OP_DELETE}'"
         left_out = f"NOT {NEW} AND NOT coalesce({mapping.keep_sql}, false)"
         return (
-            f"{self._typed} SELECT {mapping.key_sql}, _seq, _lsn, _committed_us, "
-            f"CASE WHEN {gone} THEN NULL ELSE {MISFIT} END FROM typed "
+            f"SELECT _seq, _lsn, _committed_us, {mapping.key_sql} AS key, "
+            f"CASE WHEN {gone} THEN NULL ELSE {MISFIT} END AS misfit FROM typed "
             f"WHERE CASE WHEN {gone} OR {MISFIT} IS NOT NULL THEN true ELSE {left_out} END"
         )
 
-    def _other(self, key: str | None, seq: int, lsn: int, committed_us: int, misfit: str | None) -> OtherRow:
+    def _failures_sql(self) -> str:
+        """The rows with an expression that fails, and which: of deletes only the key is computed, of rows left out nothing else."""
+        mapping = self._mapping
+        computed = f"_op <> '{OP_DELETE}' AND {MISFIT} IS NULL"
+        where = _failure("WHERE", mapping.keep, computed)
+        fields = [
+            _failure(name, one, f"{computed} AND TRY({mapping.keep_sql})") for name, one in mapping.fields.items()
+        ]
+        listed = ", ".join(each for each in (_failure(SOURCE_KEY, mapping.key, "true"), where, *fields) if each)
+        blamed = f"list_filter([{listed}], lambda name: name IS NOT NULL)"
+        key = f"TRY({mapping.key_sql}) AS key"
+        found = f"SELECT _seq, _lsn, _committed_us, {key}, {blamed} AS blamed FROM typed"
+        return f"SELECT * FROM ({found}) WHERE len(blamed) > 0"
+
+    def _other(self, row: Mapping[str, Any]) -> OtherRow:
+        misfit = row["misfit"]
         error = None if misfit is None else f"{misfit}: the value is beyond what its type can hold here"
-        return OtherRow(source_key=key or "", seq=seq, lsn=lsn, committed_us=committed_us, error=error)
+        return _row(row, error=error)
 
-    def _failed(self, row: pa.Table, failure: duckdb.Error) -> OtherRow:
-        """Return the one row that the SQL fails on, with the fields to blame and the source's columns as they came."""
-        self._connection.register("rows", row)
-        try:
-            key = self._connection.execute(f"{self._typed} SELECT TRY({self._mapping.key_sql}) FROM typed").fetchone()
-            blamed = [name for name in (SOURCE_KEY, *self._mapping.fields) if self._fails(name)]
-        finally:
-            self._connection.unregister("rows")
-        (values,) = row.select([*self._names, "_seq", "_lsn", "_committed_us"]).to_pylist()
-        what = "; ".join(self._blame(name) for name in blamed) or "WHERE: can't be computed"
-        return OtherRow(
-            source_key=(key[0] if key else None) or "",
-            seq=values.pop("_seq"),
-            lsn=values.pop("_lsn"),
-            committed_us=values.pop("_committed_us"),
-            error=f"{what} ({_kind(failure)})",
-            payload=values,
-        )
-
-    def _fails(self, name: str) -> bool:
-        fragment = self._mapping.key if name == SOURCE_KEY else self._mapping.fields[name]
-        try:
-            self._connection.execute(f"{self._typed} SELECT {fragment.sql} FROM typed").fetchall()
-        except _DATA_ERRORS:
-            return True
-        return False
+    def _failed(self, row: Mapping[str, Any], texts: Mapping[str, str | None]) -> OtherRow:
+        payload = {name: texts[name] for name in self._names}
+        return _row(row, error="; ".join(self._blame(name) for name in row["blamed"]), payload=payload)
 
     def _blame(self, name: str) -> str:
-        columns = ", ".join(identifier(column) for column in self._mapping.lineage[name])
-        return f"{name}: can't be computed from {columns}"
+        mapping = self._mapping
+        read = mapping.keep_columns if name == "WHERE" else mapping.lineage[name]
+        columns = ", ".join(identifier(column) for column in read)
+        return f"{name}: can't be computed from {columns}: out of range, or not of the form that its cast needs"
 
 
-def _kind(failure: duckdb.Error) -> str:
-    if isinstance(failure, duckdb.OutOfRangeException):
-        return "the result is out of range"
-    return "the value does not have the form that its cast needs"
+def _failure(name: str, fragment: Fragment, condition: str) -> str:
+    """SQL for the name of an expression where it fails, else null; empty where it can't fail.
+
+    IS NULL is never null itself, so that a null of TRY() is a failure.
+    """
+    if not fragment.may_fail:
+        return ""
+    return f"CASE WHEN {condition} AND TRY(({fragment.sql}) IS NULL) IS NULL THEN {text_literal(name)} END"
+
+
+def _row(row: Mapping[str, Any], **more: Any) -> OtherRow:
+    return OtherRow(
+        source_key=row["key"] or "", seq=row["_seq"], lsn=row["_lsn"], committed_us=row["_committed_us"], **more
+    )

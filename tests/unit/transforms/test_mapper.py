@@ -179,6 +179,28 @@ def test_rows_that_can_not_be_computed_are_found_among_many() -> None:
     mapper.close()
 
 
+def test_a_batch_in_which_every_row_fails_takes_no_longer_than_others() -> None:
+    sql = (
+        LINES_SQL.replace("qty AS quantity", "description::numeric(12, 3) AS quantity") + " WHERE description::int > 0"
+    )
+    mapper = BatchMapper([compiled(sql.replace(" description,", ""))])
+    ops = [("i", line(5, number, text="x")) for number in range(5000)]
+    found = mapper.map(batch(changes(*ops)), no_fetch)
+    assert [each.seq for each in found if isinstance(each, Invalid)] == list(range(5000))
+    assert isinstance(found[0], Invalid)
+    assert found[0].error.startswith('WHERE: can\'t be computed from "description"')
+    mapper.close()
+
+
+def test_fields_of_rows_that_are_left_out_and_of_deletes_are_not_computed() -> None:
+    sql = LINES_SQL.replace("qty AS quantity", "description::numeric(12, 3) AS quantity") + " WHERE qty > 0"
+    mapper = BatchMapper([compiled(sql.replace(" description,", ""))])
+    ops = [("u", line(5, 1, text="x", quantity="0")), ("d", key(5, 2)), ("i", line(5, 3, text="x"))]
+    found = mapper.map(batch(changes(*ops)), no_fetch)
+    assert said(found) == [("Delete", "5-1"), ("Delete", "5-2"), ("Invalid", "5-3")]
+    mapper.close()
+
+
 def test_tables_and_sources_without_mappings_say_nothing(mapper: BatchMapper) -> None:
     other = replace(LINES, table="other")
     assert mapper.map(batch(changes(("i", line(5, 1)), over=other)), no_fetch) == []
