@@ -14,7 +14,7 @@ from loguru import logger
 from causeway.lane import LaneLoop
 from causeway.sources import Sources, describe_sources, reader_for, row_fetcher
 from cdc.lsn import Lsn
-from config.errors import CausewayError, Disposition
+from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings
 from loaders.client import OdooClient
 from loaders.delivery import Deliverer
@@ -22,6 +22,8 @@ from loaders.outbox import Outbox
 from transforms.compiler import compile_mappings
 from transforms.mapper import BatchMapper
 from transforms.mapping import load_mappings
+
+ATTEMPTS_AT_ODOO = 5
 
 
 class OperationalLane:
@@ -45,10 +47,10 @@ class OperationalLane:
         compiled = compile_mappings(wanted, relations)
         priorities = {name: source.priority for name, source in self._sources.items()}
         outbox = Outbox(self._settings.state, BatchMapper(compiled), row_fetcher(self._sources), priorities)
-        client = OdooClient(self._settings.odoo)
-        self._deliverer = Deliverer(self._settings.state, self._settings.odoo, self._settings.delivery, client)
+        self._deliverer = self._new_deliverer()
         delivery_stop = threading.Event()
-        thread = threading.Thread(target=self._deliver, args=(delivery_stop,), name="delivery", daemon=True)
+        deliver = self._deliver if until is None else self._deliver_or_give_up
+        thread = threading.Thread(target=deliver, args=(delivery_stop,), name="delivery", daemon=True)
         thread.start()
         try:
             self._capture(outbox, until)
@@ -79,18 +81,42 @@ class OperationalLane:
         )
         self._loop.run()
 
+    def _new_deliverer(self) -> Deliverer:
+        settings = self._settings
+        return Deliverer(settings.state, settings.odoo, settings.delivery, OdooClient(settings.odoo))
+
     def _deliver(self, stop: threading.Event) -> None:
-        try:
+        """Deliver until told to stop. What a person must mend (a wrong password) is told and tried again later: capture goes on
+        meanwhile, for a slot must never wait for Odoo.
+        """
+        while not stop.is_set():
             assert self._deliverer is not None
-            self._deliverer.run(stop)
+            try:
+                self._deliverer.run(stop)
+            except CausewayError as error:
+                logger.error("delivery to Odoo stands still: {}", error)
+                stop.wait(self._settings.delivery.retry_longest_s)
+                self._deliverer = self._new_deliverer()
+
+    def _deliver_or_give_up(self, stop: threading.Event) -> None:
+        """Deliver for a run that is to end: an Odoo that stays away ends it, with what is left safe in the outbox."""
+        assert self._deliverer is not None
+        failures = 0
+        try:
+            while not stop.is_set():
+                report = self._deliverer.run_once(stop)
+                failures = 0 if report.worked else failures + (report.error is not None)
+                if failures >= ATTEMPTS_AT_ODOO:
+                    left = self._deliverer.backlog().pending
+                    message = f"{left} records are kept in the outbox for the next run: {report.error}"
+                    raise CausewayError(ErrorKind.CONNECTION, message)
+                if not report.worked or report.wait_s:
+                    stop.wait(max(report.wait_s, self._settings.delivery.poll_ms / 1000))
         except CausewayError as error:
             self._delivery_error = error
-            if error.disposition is Disposition.STOP:
-                logger.error("delivery stops: {}", error)
-            self._stop.set()
-            self._wake.set()
 
     def _wait_for_delivery(self) -> None:
+        """Wait until the outbox holds nothing pending, or until delivery can't go on."""
         assert self._deliverer is not None
-        while not self._stop.is_set() and self._deliverer.backlog().pending > 0:
+        while not self._stop.is_set() and self._delivery_error is None and self._deliverer.backlog().pending > 0:
             self._stop.wait(self._settings.delivery.poll_ms / 1000)

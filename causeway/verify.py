@@ -8,25 +8,26 @@ sums by range of the keys' hash. Ranges that differ are read whole, to name rows
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import pyarrow as pa
 from rich.console import Console
 from rich.progress import track
 
 from causeway.lane import LaneLoop
 from causeway.runfiles import RunFolder
 from causeway.sources import find_source, naming, reader_for
+from cdc import checksum as source_side
 from cdc.catalog import describe
-from cdc.checksum import bucket_checksums, bucket_rows
 from cdc.connection import PlainConnection
 from cdc.exported_snapshot import consistent_view
 from cdc.lsn import Lsn
 from cdc.relation import Relation
 from config.settings import Lane, Settings
-from transforms.columns import checksum_sql_postgres
-from warehouse.checksum import MirrorChecksums
+from warehouse import checksum as mirror_side
+from warehouse.checksum import postgres_expressions
 from warehouse.mirror import Mirror
 from warehouse.store import Warehouse
 
@@ -36,9 +37,18 @@ NAMED_RANGES = 3
 NAMED_ROWS = 5
 
 
+class _Bucket(Protocol):
+    """A checksum of either side."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def hash_sum(self) -> int: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TableVerdict:
-    """One table's comparison. `detail` names some differing rows by their key's hash range and count, never by values."""
+    """One table's comparison. `detail` names some of the rows that differ by their keys, and the columns, never values."""
 
     table: str
     source_rows: int
@@ -107,16 +117,46 @@ def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> 
 
 
 def _compare(connection: PlainConnection, warehouse: Warehouse, name: str, relation: Relation) -> TableVerdict:
-    expressions = {column.name: checksum_sql_postgres(column, f'"{column.name}"') for column in relation.columns}
-    ours = MirrorChecksums(warehouse, name, relation)
-    theirs = bucket_checksums(connection, relation, expressions, digits=DIGITS)
-    mirrored = ours.buckets(digits=DIGITS)
-    differing = sorted(key for key in theirs.keys() | mirrored.keys() if theirs.get(key) != mirrored.get(key))
+    expressions = postgres_expressions(relation)
+    theirs = _sums(source_side.bucket_checksums(connection, relation, expressions, digits=DIGITS))
+    ours = _sums(mirror_side.bucket_checksums(warehouse, name, relation, digits=DIGITS))
+    differing = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
+    details = []
+    for bucket in differing[:NAMED_RANGES]:
+        there = source_side.bucket_rows(connection, relation, expressions, digits=DIGITS, bucket=bucket)
+        here = mirror_side.bucket_rows(warehouse, name, relation, digits=DIGITS, bucket=bucket)
+        details += _differences(relation, there, here)
     return TableVerdict(
         table=relation.qualified_name,
-        source_rows=sum(bucket.rows for bucket in theirs.values()),
-        mirror_rows=sum(bucket.rows for bucket in mirrored.values()),
-        ranges=len(theirs),
+        source_rows=sum(rows for rows, _ in theirs.values()),
+        mirror_rows=sum(rows for rows, _ in ours.values()),
+        ranges=len(theirs.keys() | ours.keys()),
         differing_ranges=len(differing),
-        detail="",
+        detail="; ".join(details[:NAMED_ROWS]),
     )
+
+
+def _sums(buckets: Mapping[str, _Bucket]) -> dict[str, tuple[int, int]]:
+    return {key: (bucket.rows, bucket.hash_sum) for key, bucket in buckets.items()}
+
+
+def _differences(relation: Relation, there: pa.Table, here: pa.Table) -> list[str]:
+    """Name rows by their keys: missing in the mirror, only in the mirror, or different, with the columns that differ."""
+    theirs, ours = _by_key(relation, there), _by_key(relation, here)
+    found = []
+    for key in sorted(theirs.keys() | ours.keys(), key=str):
+        row, mirrored = theirs.get(key), ours.get(key)
+        if row is None or mirrored is None:
+            found.append(f"{_key_text(key)} is {'only in the mirror' if row is None else 'missing in the mirror'}")
+        elif row != mirrored:
+            columns = [column for column in relation.column_names if row[column] != mirrored[column]]
+            found.append(f"{_key_text(key)} differs in {', '.join(columns)}")
+    return found
+
+
+def _by_key(relation: Relation, rows: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {tuple(row[name] for name in relation.key_columns): row for row in rows.to_pylist()}
+
+
+def _key_text(key: tuple[Any, ...]) -> str:
+    return f"({', '.join(map(str, key))})"

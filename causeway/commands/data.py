@@ -29,7 +29,7 @@ def verify(
         print_json(report.as_dict())
     else:
         rows = [
-            (t.table, t.source_rows, t.mirror_rows, t.buckets, "equal" if t.equal else "DIFFERS", t.detail)
+            (t.table, t.source_rows, t.mirror_rows, t.ranges, "equal" if t.equal else "DIFFERS", t.detail)
             for t in report.tables
         ]
         print_table(

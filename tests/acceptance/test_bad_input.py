@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from causeway.exits import Exit
 from tests.fixtures.bridge import Bridge, Finished, open_bridge
@@ -61,7 +62,7 @@ def test_a_wrong_password(wrong: Bridge, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_database_that_does_not_exist(wrong: Bridge) -> None:
     set_dsn(wrong, "shop", wrong.server.dsn("shoppe"))
-    assert_one_line(run_analytical(wrong), Exit.REFUSED, "shop", "shoppe", "does not exist")
+    assert_one_line(run_analytical(wrong), Exit.SETTINGS, "shop", "shoppe", "does not exist")
 
 
 def test_a_role_that_may_not_replicate(wrong: Bridge) -> None:
@@ -75,7 +76,8 @@ def test_a_role_that_may_not_replicate(wrong: Bridge) -> None:
 def test_a_table_without_a_key(wrong: Bridge) -> None:
     with wrong.server.connect("shop", autocommit=True) as connection:
         connection.execute("CREATE TABLE keyless (a int)")
-    wrong.change_settings({"sources": {"shop": {"tables": ["public.keyless"]}}})
+    tables = yaml.safe_load(wrong.config.read_text())["sources"]["shop"]["tables"]
+    wrong.change_settings({"sources": {"shop": {"tables": [*tables, "public.keyless"]}}})
     assert_one_line(run_analytical(wrong), Exit.REFUSED, "public.keyless", "key")
 
 
@@ -103,7 +105,7 @@ def test_a_mapping_with_a_wrong_column(wrong: Bridge, tmp_path: Path) -> None:
 def test_a_warehouse_path_that_cannot_be_written(wrong: Bridge, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     wrong.change_settings({"warehouse": {"path": str(tmp_path / "file" / "w.duckdb")}})
-    assert_one_line(run_analytical(wrong), Exit.UNAVAILABLE, "w.duckdb")
+    assert_one_line(run_analytical(wrong), Exit.UNAVAILABLE, str(tmp_path / "file"), "warehouse.path")
 
 
 def test_a_warehouse_file_that_another_process_holds(wrong: Bridge, tmp_path: Path) -> None:
@@ -169,8 +171,10 @@ def test_an_odoo_url_that_answers_html(wrong: Bridge) -> None:
         assert done.code == Exit.FOUND
         assert url in done.out
         assert "Odoo" in done.out
+        with wrong.server.connect("shop", autocommit=True) as connection:
+            connection.execute("INSERT INTO customers (company_name, created_at) VALUES ('Somebody', now())")
         ran = wrong.causeway("run", "--lane", "operational", "--until-caught-up")
-        assert_one_line(ran, Exit.REFUSED, url)
+        assert_one_line(ran, Exit.UNAVAILABLE, url, "kept in the outbox")
     finally:
         server.shutdown()
         server.server_close()
@@ -185,8 +189,19 @@ def test_wal_level_that_is_not_logical(tmp_path: Path) -> None:
 
 
 def test_check_finds_nothing_wrong_with_a_good_bridge_and_changes_nothing(shared: Bridge) -> None:
+    before = _objects(shared)
     done = shared.causeway("check", "--json")
     assert done.code == Exit.OK, done.out + done.err
     assert done.json["ok"]
-    with shared.server.connect(autocommit=True) as connection:
-        assert connection.execute("SELECT count(*) FROM pg_replication_slots").fetchone() == (0,)
+    assert _objects(shared) == before
+
+
+def _objects(bridge: Bridge) -> list[tuple[object, ...]]:
+    """What a check might have made: slots, publications and schemas."""
+    found: list[tuple[object, ...]] = []
+    for name in ("shop", "causeway"):
+        with bridge.server.connect(name, autocommit=True) as connection:
+            found += connection.execute("SELECT slot_name, confirmed_flush_lsn FROM pg_replication_slots ORDER BY 1")
+            found += connection.execute("SELECT pubname FROM pg_publication ORDER BY 1")
+            found += connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1")
+    return found
