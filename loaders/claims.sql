@@ -15,6 +15,7 @@ SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operat
 FROM outbox WHERE record_id = ANY(%(record_ids)s) AND status = 'pending' AND stage = %(stage)s ORDER BY arrival
 
 -- Shipments and their lines are worked off together, by order: the order is what must not be worked on twice at a time.
+-- Eight rows a shipment: enough to fill a batch with shipments, without reading all that is due each time.
 -- name: due_shipments
 WITH due AS (
     SELECT CASE entity WHEN 'shipment' THEN record_id ELSE aggregate_id END AS shipment_id, min(arrival) AS arrival
@@ -23,9 +24,9 @@ WITH due AS (
         WHERE status = 'pending' AND entity IN ('shipment', 'shipment_line')
           AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
           AND source IN (SELECT source FROM positions WHERE lane = 'operational')
-        ORDER BY arrival LIMIT %(limit)s
+        ORDER BY arrival LIMIT 8 * %(limit)s
     ) first
-    GROUP BY 1
+    GROUP BY 1 ORDER BY 2 LIMIT %(limit)s
 )
 SELECT due.shipment_id, o.record_id
 FROM due

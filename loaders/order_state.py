@@ -102,23 +102,40 @@ def _reopen(work: Work, ids: Sequence[int]) -> dict[int, str]:
 
 
 def _verify(work: Work, confirmed: Mapping[int, Due]) -> dict[int, str]:
-    """Read the confirmed orders again: their state, and the date that the confirmation has overwritten."""
-    rows = work.client.read_by_id(MODEL, list(confirmed), ["state", "date_order"])
+    """Read the confirmed orders again: their state, and the dates that the confirmation has overwritten."""
+    rows = work.client.read_by_id(MODEL, list(confirmed), ["state", "date_order", "commitment_date"])
     refused = {
         odoo_id: f"Odoo left the order in state {rows[odoo_id]['state'] if odoo_id in rows else 'deleted'}."
         for odoo_id in confirmed
         if odoo_id not in rows or rows[odoo_id]["state"] != "sale"
     }
-    moved = [i for i in confirmed if i not in refused and rows[i]["date_order"] != ordered_at(confirmed[i].payload)]
-    known = references.records(work.connection, [confirmed[i].canonical_id for i in moved])
-    dates = [
-        LoadRow(
+    settled = {odoo_id: due for odoo_id, due in confirmed.items() if odoo_id not in refused}
+    moved = {i: due for i, due in settled.items() if rows[i]["date_order"] != ordered_at(due.payload)}
+    late = _write_dates(work, moved)
+    promised = [i for i in settled if (i in moved and i not in late) or rows[i]["commitment_date"]]
+    if promised:
+        work.client.write(MODEL, promised, {"commitment_date": False})
+    return refused | late
+
+
+def _write_dates(work: Work, moved: Mapping[int, Due]) -> dict[int, str]:
+    """Write the orders' dates again, and with them the deadlines of their moves.
+
+    A move made at the confirmation has now as its deadline. A later one of the same line, for a quantity that is lowered,
+    would have date_order's; Odoo merges moves of one deadline only (stock_move.py, _prepare_merge_moves_distinct_fields) and
+    would receive goods back instead. A commitment date is handed on to the moves (sale_stock/models/sale_order.py, write);
+    taken back, it leaves them with what date_order says. Until then it is the sign that this is still to be done.
+    """
+    known = references.records(work.connection, [due.canonical_id for due in moved.values()])
+    rows = {
+        odoo_id: LoadRow(
             cells={
-                "id": work.external_id(confirmed[i].canonical_id, known.get(confirmed[i].canonical_id)),
-                "date_order": ordered_at(confirmed[i].payload),
+                "id": work.external_id(due.canonical_id, known.get(due.canonical_id)),
+                "date_order": ordered_at(due.payload),
+                "commitment_date": ordered_at(due.payload),
             }
         )
-        for i in moved
-    ]
-    late = load(work.client, MODEL, dates, batch_records=work.batch_records).refused
-    return refused | {i: late[row.external_id] for i, row in zip(moved, dates, strict=True) if row.external_id in late}
+        for odoo_id, due in moved.items()
+    }
+    refused = load(work.client, MODEL, list(rows.values()), batch_records=work.batch_records).refused
+    return {odoo_id: refused[row.external_id] for odoo_id, row in rows.items() if row.external_id in refused}
