@@ -78,4 +78,8 @@ def _conninfo(settings: Connection, application_name: str, more: dict[str, str])
         return make_conninfo(settings.dsn, **given)
     except psycopg.ProgrammingError as error:
         words = " ".join(str(error).split())
-        raise CausewayError(ErrorKind.SETTINGS, f"the dsn is not a connection string: {words}.") from error
+        raise CausewayError(
+            ErrorKind.SETTINGS,
+            f"the dsn is not a connection string: {words}.",
+            hint="Write it as `host=... dbname=... user=...` or as postgresql://user@host/dbname.",
+        ) from error

@@ -225,7 +225,12 @@ def _decode_part(wire: Wire, relation: Relation, rows: Int64s, truncated: list[i
 
 
 def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)
+    if micros is None:
+        return None
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)
+    except OverflowError as error:
+        raise protocol_error("a transaction was committed at a time that is none") from error
 
 
 def _moved_to(decoded: Decoded, end: Lsn) -> Decoded:

@@ -30,6 +30,7 @@ IDLE_ADVANCE_BYTES = 1 << 20
 SILENCE_S = 120.0
 _TLS_LOOK_S = 0.2  # libpq may hold decrypted bytes that no poll of the socket shows
 _UNTIL_PING_S = 0.3
+_GOODBYE_S = 1.0
 _CONFIRM_DELAY_S = 0.1  # a confirmation need not travel more often
 
 
@@ -226,15 +227,28 @@ class StreamReceiver:
         )
 
     def _say_goodbye(self) -> None:
-        """Tell the server what is durable a last time, if it still listens."""
-        if self._wire.status != pq.ConnStatus.OK or self._wire.transaction_status == pq.TransactionStatus.UNKNOWN:
+        """Tell the server what is durable a last time, and let it free the slot, if it still listens."""
+        if self._wire.status != pq.ConnStatus.OK or self._wire.transaction_status != pq.TransactionStatus.ACTIVE:
             return
         try:
             self._tell(want_reply=False)
             self._wire.put_copy_end()
             self._wire.flush()
+            self._await_end(time.monotonic() + _GOODBYE_S)
         except Exception:  # noqa: BLE001, S110  whatever ended the stream is the error that counts
             pass
+
+    def _await_end(self, deadline: float) -> None:
+        """Skip what the server still sends before it has freed the slot: the next reader may be about to open it."""
+        copying = True
+        while time.monotonic() < deadline:
+            size = self._wire.get_copy_data(1)[0] if copying else 0
+            copying = copying and size >= 0
+            if size == 0 and (copying or self._wire.is_busy()):
+                self._doorbell.wait(self._wire.socket, 0.05)
+                self._wire.consume_input()
+            elif not copying and self._wire.get_result() is None:
+                return
 
 
 def identify(connection: PlainConnection, doorbell: Doorbell, stopped: Callable[[], bool]) -> tuple[str, int]:
