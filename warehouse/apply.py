@@ -56,6 +56,7 @@ def _after_truncate(connection: duckdb.DuckDBPyConnection, table: MirrorTable, c
 
 def _append(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: pa.Table) -> bool:
     with _registered(connection, rows):
+        _refuse_unfit_keys(connection, table, f"(SELECT {_typed_keys(table)} FROM _changes AS c)")
         _insert(connection, table, _casts(table), "_changes")
         return value_exceptions.record_misfits(connection, table, "_changes")
 
@@ -132,13 +133,17 @@ def _copied(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[N
 
 def _find_latest(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:
     """Make `_latest`: for each key its last change, and whether the mirror may hold it (one only inserted is new)."""
-    keys = ", ".join(f"{cast_sql(key, f'c.{quoted(key.name)}')} AS {quoted(key.name)}" for key in table.keys)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE _latest AS
-        SELECT {keys}, max(c._seq) AS _seq, bool_or(c._op <> 'i') AS _touched FROM _changes AS c GROUP BY ALL
+        SELECT {_typed_keys(table)}, max(c._seq) AS _seq, bool_or(c._op <> 'i') AS _touched FROM _changes AS c GROUP BY ALL
     """)
+    _refuse_unfit_keys(connection, table, "_latest")
+
+
+def _refuse_unfit_keys(connection: duckdb.DuckDBPyConnection, table: MirrorTable, typed_keys: str) -> None:
+    """A row without its key could never be found again: stop. Keys are hardly ever of a type that can fail."""
     unfit = [f"{quoted(key.name)} IS NULL" for key in table.keys if may_not_fit(key)]
-    if unfit and connection.execute(f"SELECT 1 FROM _latest WHERE {' OR '.join(unfit)} LIMIT 1").fetchall():
+    if unfit and connection.execute(f"SELECT 1 FROM {typed_keys} WHERE {' OR '.join(unfit)} LIMIT 1").fetchall():
         name = table.relation.qualified_name
         raise CausewayError(
             ErrorKind.SCHEMA,
@@ -147,6 +152,11 @@ def _find_latest(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> N
             source=table.source,
             table=name,
         )
+
+
+def _typed_keys(table: MirrorTable) -> str:
+    """SQL for the typed key columns of `_changes AS c` under their own names."""
+    return ", ".join(f"{cast_sql(key, f'c.{quoted(key.name)}')} AS {quoted(key.name)}" for key in table.keys)
 
 
 def _delete_touched(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:

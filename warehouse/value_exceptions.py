@@ -50,6 +50,18 @@ def has_any(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> bool:
     return bool(connection.execute(f"SELECT 1 FROM meta.value_exceptions WHERE {_of(table)} LIMIT 1").fetchall())
 
 
+def columns_kept(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> tuple[str, ...]:
+    """Return the columns of which something is kept, in the table's order."""
+    query = f'SELECT DISTINCT "column" FROM meta.value_exceptions WHERE {_of(table)}'
+    found = {name for (name,) in connection.execute(query).fetchall()}
+    return tuple(name for name in table.relation.column_names if name in found)
+
+
+def texts_of(table: MirrorTable, column: Column) -> str:
+    """SQL for key and text of what is kept of one column."""
+    return f'(SELECT key, text FROM meta.value_exceptions WHERE {_of(table)} AND "column" = {literal(column.name)})'
+
+
 def _record(connection: duckdb.DuckDBPyConnection, table: MirrorTable, column: Column, rows: str) -> int:
     text = f"f.{quoted(column.name)}"
     keys = ", ".join(f"{cast_sql(key, f'f.{quoted(key.name)}')} AS {quoted(key.name)}" for key in table.keys)
