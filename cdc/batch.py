@@ -24,9 +24,11 @@ OP_INSERT, OP_UPDATE, OP_DELETE, OP_TRUNCATE = "i", "u", "d", "t"
 META_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("_op", pa.string()),  # i, u, d, t
     ("_seq", pa.int64()),  # order within the batch, from 0; unique over all its tables
-    ("_lsn", pa.uint64()),  # of the transaction's commit record (its end), as an integer
-    ("_xid", pa.uint32()),
-    ("_committed_at", pa.timestamp("us", tz="UTC")),
+    # End of the transaction's commit record, as an integer. Of a transaction in pieces its beginning, in all of its pieces: the
+    # end is known to the last one only. Either is one value a transaction and grows with the commit order. Snapshot: its LSN.
+    ("_lsn", pa.uint64()),
+    ("_xid", pa.uint32()),  # 0 in a snapshot
+    ("_committed_at", pa.timestamp("us", tz="UTC")),  # in a snapshot: when it was taken
 )
 
 

@@ -58,16 +58,18 @@ class StreamDecoder:
         self.end = start  # end of the last transaction handed out, or of the log where it was idle
         self.reached_until = until is not None and start >= until
 
-    def decode(self, messages: Sequence[bytes], idle_end: Lsn = ZERO) -> Decoded | None:
+    def decode(self, messages: Sequence[bytes], idle_end: Lsn = ZERO, *, settled: bool = False) -> Decoded | None:
         """Decode a chunk of XLogData messages; None where there is nothing to hand out.
 
         `idle_end`: the end of WAL in a keepalive that came behind the last message; it counts where no transaction is open.
+        `settled`: nothing that is committed before `until` is missing, though the log does not reach it.
         """
         if self.reached_until:
             return None
         decoded = self._decode_messages([*self._kept, *messages]) if messages else None
         if not self._kept and self._open is None:
             decoded = self._at_idle_end(decoded, idle_end)
+            self.reached_until |= settled
         if decoded is not None:
             self.end = decoded.end
         return decoded

@@ -110,6 +110,7 @@ _HINTS: dict[ErrorKind, str] = {
     ErrorKind.CONNECTION: "Check that the server runs and can be reached; the bridge tries again.",
     ErrorKind.AUTHENTICATION: "Correct the user or its credentials.",
     ErrorKind.PRIVILEGE: "Grant the role what it lacks; `causeway check` lists what it needs.",
+    ErrorKind.SERVER_SETTINGS: "Change the server's settings; `causeway check` lists what capture needs.",
     ErrorKind.SLOT_IN_USE: "Stop the other reader, or wait until the server has noticed that it is gone.",
     ErrorKind.TRANSIENT: "The bridge tries again.",
 }

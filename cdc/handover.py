@@ -19,10 +19,14 @@ MOST_CHUNKS = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamChunk:
-    """XLogData messages as they came, and the end of WAL in the last keepalive among or behind them."""
+    """XLogData messages as they came, and the end of WAL in the last keepalive among or behind them.
+
+    `settled`: the server waits for more WAL, though `until` is not reached (see `cdc.stream`).
+    """
 
     messages: list[bytes]
     idle_end: Lsn = ZERO
+    settled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

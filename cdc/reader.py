@@ -207,9 +207,9 @@ class PostgresReader:
 
     def _batch(self, chunk: Chunk) -> ChangeBatch | None:
         match chunk:
-            case StreamChunk(messages=messages, idle_end=idle_end):
+            case StreamChunk(messages=messages, idle_end=idle_end, settled=settled):
                 assert self._decoder is not None
-                decoded = self._decoder.decode(messages, idle_end)
+                decoded = self._decoder.decode(messages, idle_end, settled=settled)
                 return None if decoded is None else self._stream_batch(decoded)
             case SnapshotChunk():
                 changes = (decode_snapshot(chunk),)

@@ -30,6 +30,11 @@ IDLE_ADVANCE_BYTES = 1 << 20
 SILENCE_S = 120.0
 _TLS_LOOK_S = 0.2  # libpq may hold decrypted bytes that no poll of the socket shows
 _UNTIL_PING_S = 0.3
+# The WAL writer flushes whole pages, so that the log's flushed end, which `until` is taken from, may lie inside a record, at a
+# page's end (XLogBackgroundFlush, src/backend/access/transam/xlog.c); a server where nobody commits stays there. No commit that
+# was acknowledged is behind it: once the server has said so often enough that it waits before `until`, all is there.
+_PAGE_BYTES = 8192
+_SETTLED_ANSWERS = 4
 _GOODBYE_S = 1.0
 _CONFIRM_DELAY_S = 0.1  # a confirmation need not travel more often
 
@@ -68,6 +73,8 @@ class StreamReceiver:
         self._bytes = 0
         self._chunk_since = self._status_at = self._heard_at = self._idle_at = 0.0
         self._offered_end = ZERO
+        self._same_answers = 0
+        self._settled_said = False
 
     def start(self, slot: str, at: Lsn) -> None:
         """Ask for the slot's changes from `at` on; CausewayError SLOT_IN_USE, SLOT_MISSING, GAP, CONNECTION."""
@@ -126,6 +133,7 @@ class StreamReceiver:
         )
         if moved:
             self._bytes += moved
+            self._same_answers = 0
             self._heard_at = time.monotonic()
             self.received = max(self.received, Lsn(int.from_bytes(self._messages[-1][1:9], "big")))
         return taken
@@ -135,6 +143,7 @@ class StreamReceiver:
         if len(data) != KEEPALIVE_BYTES or data[0] != KEEPALIVE:
             return False
         message = parse_keepalive(data)
+        self._same_answers = self._same_answers + 1 if message.wal_end == self.server_end else 0
         self.received = self.server_end = max(self.received, message.wal_end)
         self._reply_wanted |= message.reply_wanted
         self._heard_at = time.monotonic()
@@ -149,8 +158,17 @@ class StreamReceiver:
         elif self._idle_due():
             self._hand_over()
 
+    @property
+    def _settled(self) -> bool:
+        """Whether the server waits for WAL at a place before `until` that it can't get past."""
+        if self._until is None or self._until % _PAGE_BYTES or self.server_end >= self._until:
+            return False
+        return self._same_answers >= _SETTLED_ANSWERS
+
     def _idle_due(self) -> bool:
         """Whether a source without changes for us should move its position on."""
+        if self._settled:
+            return not self._settled_said
         advance = self.server_end - self._offered_end
         if advance <= 0:
             return False
@@ -159,11 +177,10 @@ class StreamReceiver:
         return reached or waited or self._reply_wanted or advance >= IDLE_ADVANCE_BYTES
 
     def _hand_over(self) -> None:
-        if not self._messages and self.server_end <= self._offered_end:
+        if self._handover.full or not (self._messages or self._settled or self.server_end > self._offered_end):
             return
-        if self._handover.full:
-            return
-        self._handover.put(StreamChunk(messages=self._messages, idle_end=self.server_end))
+        self._settled_said = self._settled
+        self._handover.put(StreamChunk(messages=self._messages, idle_end=self.server_end, settled=self._settled))
         self._messages, self._bytes = [], 0
         self._idle_at = time.monotonic()
         self._offered_end = self.server_end
@@ -172,7 +189,7 @@ class StreamReceiver:
         now = time.monotonic()
         waited = now - self._status_at
         news = self.confirmed > self._told
-        asking = self._until is not None and self.server_end < self._until and now - self._heard_at > _UNTIL_PING_S
+        asking = self._until is not None and self.server_end < self._until and not self._messages
         asking = asking and waited > _UNTIL_PING_S
         silent = now - self._heard_at > SILENCE_S / 2 and waited > 1
         due = waited >= self._status_interval_s or (news and waited >= _CONFIRM_DELAY_S) or asking or silent

@@ -190,6 +190,30 @@ def test_until_ends_exactly_there(database: FreshDatabase) -> None:
     assert [row["id"] for row in rows_of(source.catch_up())] == ["2"]
 
 
+def test_until_is_reached_though_the_flushed_log_ends_inside_a_record(database: FreshDatabase) -> None:
+    source = captured(database, ["public.orders"], ORDERS)
+    source.catch_up()
+    source.execute("INSERT INTO orders VALUES (1)")
+    with database.connect() as writer:
+        until = Lsn(1)
+        for _ in range(100):
+            writer.execute("INSERT INTO orders SELECT g, 'uncommitted' FROM generate_series(10, 3000) g")
+            writer.execute("DELETE FROM orders WHERE id >= 10")
+            time.sleep(0.3)  # the WAL writer flushes whole pages
+            until = source.end()
+            if until % 8192 == 0:
+                break
+        assert until % 8192 == 0
+        reader = source.reader()
+        reader.open(source.replay.position, until)
+        rows = rows_of(source.drain(reader, timeout_s=10))
+        reader.close()
+        assert [row["id"] for row in rows] == ["1"]
+        writer.commit()
+    source.catch_up()
+    source.assert_equal()
+
+
 def test_a_keepalive_does_not_confirm_what_is_not_durable(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS, status_interval_s=0.1)
     source.catch_up()
