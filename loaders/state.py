@@ -6,6 +6,7 @@ the one translation of psycopg's exceptions here. Nothing outside this package w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, LiteralString
@@ -32,13 +33,20 @@ _KINDS: tuple[tuple[type[psycopg.Error], ErrorKind], ...] = (
     (psycopg.errors.DeadlockDetected, ErrorKind.TRANSIENT),
     (psycopg.errors.LockNotAvailable, ErrorKind.TRANSIENT),
     (psycopg.errors.QueryCanceled, ErrorKind.TRANSIENT),
-    (psycopg.errors.InvalidCatalogName, ErrorKind.STATE),
-    (psycopg.errors.InsufficientResources, ErrorKind.STATE),
+    (psycopg.errors.DiskFull, ErrorKind.STATE),
     (psycopg.OperationalError, ErrorKind.CONNECTION),
     (psycopg.InterfaceError, ErrorKind.CONNECTION),
     (psycopg.Error, ErrorKind.STATE),
 )
+# libpq gives no SQLSTATE for a connection that fails: only the server's words tell.
+_AT_CONNECT: tuple[tuple[str, ErrorKind], ...] = (
+    (r"password authentication failed|no password supplied|authentication failed", ErrorKind.AUTHENTICATION),
+    (r'role ".*" (does not exist|is not permitted)|pg_hba\.conf', ErrorKind.AUTHENTICATION),
+    (r'database ".*" does not exist|invalid (connection|URI)|missing "="', ErrorKind.SETTINGS),
+    (r"permission denied for database", ErrorKind.PRIVILEGE),
+)
 _HINTS = {
+    ErrorKind.SETTINGS: "Check state.connection.dsn.",
     ErrorKind.AUTHENTICATION: "Check state.connection's user and password.",
     ErrorKind.PRIVILEGE: "Grant the role CREATE on the database, or the use of the schema and its tables.",
     ErrorKind.CONNECTION: "Check state.connection and that the server runs; the lane tries again.",
@@ -49,8 +57,10 @@ _HINTS = {
 
 def translate(error: psycopg.Error, doing: str) -> CausewayError:
     """Return the bridge's error for one of psycopg's. The server's own words are kept, but never its DETAIL (row values)."""
-    kind = next(kind for family, kind in _KINDS if isinstance(error, family))
-    words = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
+    words = error.diag.message_primary or str(error).strip().partition("\n")[0].rpartition("failed: ")[2]
+    words = words.removeprefix("FATAL:").strip().rstrip(".") or type(error).__name__
+    by_words = (kind for pattern, kind in _AT_CONNECT if error.sqlstate is None and re.search(pattern, words))
+    kind = next(by_words, None) or next(kind for family, kind in _KINDS if isinstance(error, family))
     return CausewayError(kind, f"The state database failed while {doing}: {words}.", hint=_HINTS[kind])
 
 

@@ -11,8 +11,8 @@ import subprocess
 
 import pytest
 
-# The fixtures `postgres` and `database`, and `sources`.
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.sources"]
+# The fixtures `postgres` and `database`, `sources`, and `lane`.
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.sources", "tests.fixtures.delivery"]
 
 
 def java_major() -> int:

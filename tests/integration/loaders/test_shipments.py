@@ -17,9 +17,9 @@ def an_order(lane: OperationalEnd, quantity: str = "5") -> None:
     )
 
 
-def delivered(lane: OperationalEnd) -> list[tuple[str, Decimal]]:
+def delivered(lane: OperationalEnd) -> list[tuple[str, int]]:
     return lane.odoo_rows(
-        "SELECT p.default_code, l.qty_delivered FROM sale_order_line l JOIN product_product p ON p.id = l.product_id"
+        "SELECT p.default_code, l.qty_delivered::int FROM sale_order_line l JOIN product_product p ON p.id = l.product_id"
         " ORDER BY l.sequence, l.id"
     )
 

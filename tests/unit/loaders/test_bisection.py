@@ -1,0 +1,37 @@
+"""Actions on lists: one bad member is found, the others are acted on."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.errors import ErrorKind
+from loaders.bisection import each_or_refused
+from loaders.odoo_errors import OdooError
+
+
+@pytest.mark.parametrize("bad", [{3}, {0, 99}, set(range(100)), set()])
+def test_only_the_bad_ones_are_refused(bad: set[int]) -> None:
+    done: set[int] = set()
+
+    def act(ids: list[int]) -> bool:
+        if bad & set(ids):
+            raise OdooError(ErrorKind.REFUSED, "no")
+        done.update(ids)
+        return True
+
+    refused = each_or_refused(act, range(100), at_once=50)
+    assert set(refused) == bad
+    assert done == set(range(100)) - bad
+
+
+def test_a_dialog_is_a_refusal_for_nothing_has_happened() -> None:
+    refused = each_or_refused(lambda _: {"name": "Create Backorder?", "res_model": "stock.backorder.confirmation"}, [1])
+    assert refused == {1: "Odoo asks a person first: Create Backorder?"}
+
+
+def test_what_is_no_records_fault_is_raised() -> None:
+    def act(_: list[int]) -> None:
+        raise OdooError(ErrorKind.UNKNOWN_OUTCOME, "lost")
+
+    with pytest.raises(OdooError):
+        each_or_refused(act, [1, 2])
