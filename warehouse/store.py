@@ -115,6 +115,9 @@ def _config(settings: WarehouseSettings) -> dict[str, str | bool | int | float |
         "threads": settings.threads,
         # Rows of a table have no order; keeping one costs memory and the second thread.
         "preserve_insertion_order": False,
+        # A checkpoint compresses the table's last row group again and again. At DuckDB's 16 MB, three batches, that is a third
+        # of the CPU time of applying them (2.6 us a 12-column row, 1.7 at 64 MB). A killed lane replays 64 MB in half a second.
+        "checkpoint_threshold": "64MB",
         "temp_directory": f"{settings.path}{_TEMPORARY}",
         # Nothing is fetched at run time.
         "autoinstall_known_extensions": False,
