@@ -8,6 +8,7 @@ the source's reader must start again from `position`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import duckdb
 
@@ -15,11 +16,10 @@ from cdc.batch import BatchKind, ChangeBatch, Position, TableChanges
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
-from transforms.columns import duckdb_type
 from warehouse import tables, value_exceptions
 from warehouse.apply import apply_changes
 from warehouse.evolution import additions, check_capturable
-from warehouse.names import MirrorTable, quoted
+from warehouse.names import MirrorTable
 from warehouse.positions import forget_position, read_position, write_position
 from warehouse.store import Warehouse, translate
 
@@ -61,8 +61,7 @@ class SourceSession:
         try:
             with _Translated("applying a batch", self._source, lsn=batch.position.lsn):
                 self._begin()
-                for changes in sorted(batch.changes, key=_first_seq):
-                    self._apply(changes)
+                self._apply_changes(sorted(batch.changes, key=_first_seq))
                 self._finish(batch)
         except BaseException:
             self.rollback()
@@ -71,7 +70,8 @@ class SourceSession:
     def rollback(self) -> None:
         """Forget what was applied since the last commit."""
         if self._open:
-            self._connection.execute("ROLLBACK")
+            with suppress(duckdb.TransactionException):  # a COMMIT that failed has rolled back already
+                self._connection.execute("ROLLBACK")
             self._open, self._lost = False, True
             self._load()
 
@@ -90,6 +90,7 @@ class SourceSession:
             for oid, relation in self._relations.items()
         }
         self._rows = self._transactions = 0
+        self._written: set[int] = set()  # tables (OIDs) whose rows the open transaction has changed
 
     def _begin(self) -> None:
         if not self._open:
@@ -100,12 +101,17 @@ class SourceSession:
         failpoint("mirror.before_commit")
         self._connection.execute("COMMIT")
         self._open = False
+        self._written.clear()
         failpoint("mirror.after_commit")
 
-    def _apply(self, changes: TableChanges) -> None:
-        table = self._follow(changes.relation)
-        oid = changes.relation.oid
-        self._exceptions[oid] = apply_changes(self._connection, table, changes, exceptions_kept=self._exceptions[oid])
+    def _apply_changes(self, ordered: Sequence[TableChanges]) -> None:
+        """Follow all table versions first, then write: DuckDB cannot alter a table whose rows a transaction has changed."""
+        followed = [self._follow(changes.relation) for changes in ordered]
+        for table, changes in zip(followed, ordered, strict=True):
+            oid = table.relation.oid
+            kept = self._exceptions[oid]
+            self._exceptions[oid] = apply_changes(self._connection, table, changes, exceptions_kept=kept)
+            self._written.add(oid)
 
     def _finish(self, batch: ChangeBatch) -> None:
         """A snapshot's pieces may be committed without a position; a transaction's pieces wait for their last one."""
@@ -133,9 +139,8 @@ class SourceSession:
         table = MirrorTable(self._source, relation)
         if relation != known:
             mirrored = tables.mirrored_columns(self._connection, table)
-            for column in additions(self._source, known, relation, mirrored):
-                definition = f"{quoted(column.name)} {duckdb_type(column)}"
-                self._connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
+            added = additions(self._source, known, relation, mirrored)
+            tables.add_columns(self._connection, table, added, written=relation.oid in self._written)
             state = "streaming" if self._position is not None else "snapshot"
             tables.write_relation(self._connection, self._source, relation, state)
         self._relations[relation.oid] = relation

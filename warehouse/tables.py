@@ -12,6 +12,7 @@ from dataclasses import asdict
 import duckdb
 
 from cdc.relation import Column, Relation, ReplicaIdentity
+from transforms.columns import duckdb_type
 from warehouse.names import MirrorTable, mirror_schema, quoted
 
 _READ = """
@@ -52,6 +53,26 @@ def recreate(connection: duckdb.DuckDBPyConnection, source: str, relations: Sequ
         connection.execute(f"DROP TABLE IF EXISTS {table.name}")
         connection.execute(f"CREATE TABLE {table.name} ({table.definition})")
         write_relation(connection, source, relation, "snapshot")
+
+
+def add_columns(
+    connection: duckdb.DuckDBPyConnection, table: MirrorTable, added: Sequence[Column], *, written: bool
+) -> None:
+    """Add columns to a mirror, NULL in the rows that it has.
+
+    `written`: the open transaction has changed rows of the table. DuckDB 1.5 then fails at the commit ("another transaction
+    has altered this table"), so the table is copied: seldom, DDL in the middle of a transaction too large for one batch.
+    """
+    definitions = [f"{quoted(column.name)} {duckdb_type(column)}" for column in added]
+    if not written:
+        for definition in definitions:
+            connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
+    elif added:
+        values = ", ".join(f"CAST(NULL AS {duckdb_type(column)}) AS {quoted(column.name)}" for column in added)
+        copy = f"{quoted(table.schema)}.{quoted('_copy_of_' + table.relation.table)}"
+        connection.execute(f"CREATE TABLE {copy} AS SELECT *, {values} FROM {table.name}")
+        connection.execute(f"DROP TABLE {table.name}")
+        connection.execute(f"ALTER TABLE {copy} RENAME TO {quoted(table.relation.table)}")
 
 
 def all_streaming(connection: duckdb.DuckDBPyConnection, source: str) -> None:

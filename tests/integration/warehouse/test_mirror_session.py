@@ -203,6 +203,18 @@ class TestTableVersions:
         mirror.apply(batch(20, second, first))
         assert rows(warehouse) == [(1, "z", None, 7), (2, "a", None, None), (3, "c", None, 5)]
 
+    def test_ddl_behind_changes_of_old_rows_is_followed(self, mirror: Mirror, warehouse: Warehouse) -> None:
+        begin(mirror, ORDERS)
+        mirror.apply(stream(15, ORDERS, [one("1"), one("2"), one("3")]))
+        wider = with_columns(("name", "text"), ("big", "text"), ("qty", "int4"))
+        first = table_changes(ORDERS, [update("big", id="1", name="b"), delete(id="2")])
+        mirror.apply(batch(20, first, table_changes(wider, [update("big", id="3", name="c", qty="5")], first_seq=2)))
+        assert rows(warehouse) == [(1, "b", None, None), (3, "c", None, 5)]
+        widest = with_columns(("name", "text"), ("big", "text"), ("qty", "int4"), ("more", "text"))
+        mirror.apply(batch(30, table_changes(wider, [delete(id="1")]), complete=False))
+        mirror.apply(batch(30, table_changes(widest, [insert(id="4", name="d", more="m")])))
+        assert rows(warehouse) == [(3, "c", None, 5, None), (4, "d", None, None, "m")]
+
     def test_an_added_column_is_gone_again_with_its_rolled_back_batch(
         self, mirror: Mirror, warehouse: Warehouse
     ) -> None:

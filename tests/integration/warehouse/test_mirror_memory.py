@@ -1,0 +1,32 @@
+"""Bounds of the mirror while a retailer's year of order lines streams in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROWS = 541_909
+# Of the 400 MB of a lane, the reader's batches need about 64.
+MOST_BYTES = 336 * 2**20
+
+
+@pytest.mark.slow
+def test_half_a_million_lines_stay_within_the_lanes_memory(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.integration.warehouse.stream_lines",
+        str(tmp_path / "w.duckdb"),
+        str(ROWS),
+        "50000",
+    ]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], check=True, capture_output=True, text=True)
+    measured = json.loads(done.stdout)
+    assert measured["rows"] == ROWS
+    assert measured["peak_rss_bytes"] < MOST_BYTES
+    # Far below what it takes (0.5 M rows/s on 2 cores): it tells a wrong plan from a slow machine.
+    assert measured["rows_per_second"] > 50_000
