@@ -5,6 +5,9 @@ WHERE o.status = 'pending' AND o.entity = %(entity)s AND o.stage = %(stage)s
   AND (o.next_attempt_at IS NULL OR o.next_attempt_at <= clock_timestamp())
   AND o.source IN (SELECT source FROM positions WHERE lane = 'operational')
   AND (%(addresses)s::boolean IS NULL OR (o.payload ->> 'kind' <> 'contact') = %(addresses)s::boolean)
+  -- A line waits its turn behind its order's header, which is due as well.
+  AND (o.entity <> 'sales_order_line' OR NOT EXISTS (
+        SELECT 1 FROM outbox h WHERE h.record_id = o.aggregate_id AND h.status = 'pending' AND h.stage = 'load'))
 ORDER BY o.arrival LIMIT %(limit)s
 FOR UPDATE OF a SKIP LOCKED
 

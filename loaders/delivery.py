@@ -7,6 +7,7 @@ harmless: rows are loaded by external id, and every action reads Odoo's state fi
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -126,11 +127,14 @@ class Deliverer:
 
     def _round(self, connections: _Connections, report: DeliveryReport, stop: threading.Event | None) -> bool:
         """Go through the steps once, each as long as it finds something; tell whether anything was done."""
-        before = sum(report.outcomes.values())
+        worked = False
         for step in self._steps:
-            while not (stop is not None and stop.is_set()) and self._batch(step, connections, report):
-                pass
-        return sum(report.outcomes.values()) > before and not (stop is not None and stop.is_set())
+            turns = itertools.count() if step.batches_a_round is None else range(step.batches_a_round)
+            for _ in turns:
+                if (stop is not None and stop.is_set()) or not self._batch(step, connections, report):
+                    break
+                worked = True
+        return worked and not (stop is not None and stop.is_set())
 
     def _batch(self, step: Step, connections: _Connections, report: DeliveryReport) -> bool:
         """Claim, act, record one batch; False when nothing is due."""

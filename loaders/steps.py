@@ -2,6 +2,9 @@
 
 A step takes fewer records after a failure that may be one record's fault (a call that never ends), until it takes one: then
 that record is the one that fails, and runs out of attempts alone. Success lets the step grow again.
+
+Orders go in waves: a few batches of headers, then their lines, states and shipments, so that of a long backlog the oldest
+orders are finished first.
 """
 
 from __future__ import annotations
@@ -18,19 +21,25 @@ from loaders.products import deliver_products, ensure_services
 from loaders.shipments import deliver_shipments
 from loaders.work import Work
 
+_HEADER_BATCHES_A_ROUND = 2
+
 Claim = Callable[[Claims, int], list[Due]]
 Act = Callable[[Work, Sequence[Due]], None]
 
 
 @dataclass(kw_only=True, slots=True)
 class Step:
-    """One step: what it claims and does, and how many records at most (`largest`), at present `limit`."""
+    """One step: what it claims and does, and how many records at most (`largest`), at present `limit`.
+
+    `batches_a_round`: after so many batches it is the other steps' turn; None: it goes on until nothing is due.
+    """
 
     name: str
     claim: Claim
     act: Act
     largest: int
     limit: int
+    batches_a_round: int | None = None
 
     def shrink(self) -> None:
         """Take half as many records at a time."""
@@ -53,9 +62,11 @@ def delivery_steps(batch_records: int) -> list[Step]:
         ("order states", lambda c, n: c.records("sales_order", "state", n), drive_orders),
         ("shipments", lambda c, n: c.shipments(n), deliver_shipments),
     ]
-    return [
+    steps = [
         Step(name=name, claim=claim, act=act, largest=batch_records, limit=batch_records) for name, claim, act in plans
     ]
+    next(step for step in steps if step.act is deliver_orders).batches_a_round = _HEADER_BATCHES_A_ROUND
+    return steps
 
 
 class _ServicesFirst:

@@ -58,3 +58,27 @@ def test_a_deleted_order_is_cancelled(lane: OperationalEnd) -> None:
     lane.deliver()
     assert lane.odoo_rows("SELECT state FROM sale_order") == [("cancel",)]
     assert lane.status("sales_order:shop:o1") == "delivered"
+
+
+def test_of_a_long_backlog_the_oldest_orders_are_finished_first(lane: OperationalEnd) -> None:
+    few = lane.odoo_settings.model_copy(update={"batch_records": 2})
+    deliverer = type(lane.deliverer)(lane.state, few, lane.delivery)
+    lane.arrive(customer(), product())
+    for number in range(10):
+        lane.arrive(order(key=f"o{number}"), line(key=f"o{number}-1", order_key=f"o{number}"))
+    seen: list[tuple[int, int]] = []
+    call = deliverer._client.call
+
+    def watched(model: str, method: str, *arguments: object, **named: object) -> object:
+        if method == "action_confirm":
+            seen.extend(lane.odoo_rows("SELECT count(*), count(*) FILTER (WHERE state = 'sale') FROM sale_order"))
+        return call(model, method, *arguments, **named)  # type: ignore[arg-type]
+
+    deliverer._client.call = watched  # type: ignore[method-assign]
+    report = deliverer.run_once()
+    deliverer.close()
+    assert report.error is None
+    assert set(lane.statuses().values()) == {"delivered"}
+    assert seen[0] == (4, 0)
+    assert seen[-1] == (10, 8)
+    assert lane.rows("SELECT 1 FROM deliveries WHERE outcome = 'parked'") == []
