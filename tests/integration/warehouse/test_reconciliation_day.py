@@ -142,7 +142,7 @@ def test_an_order_that_odoo_refused_names_its_address_and_odoos_words(
         assert error == "No matching record found for external id base.xx"
 
 
-def test_the_marts_add_up_to_the_channels_own_totals(day: BusinessDay, delivered: Warehouse) -> None:
+def test_the_marts_add_up_to_the_channels_own_totals(delivered: Warehouse, report: ReconciliationReport) -> None:
     with delivered.cursor() as cursor:
         marts = cursor.execute(
             """SELECT channel, sum(orders), sum(gross + discount + freight), bool_and(net = gross + discount + freight + fees)
@@ -151,8 +151,9 @@ def test_the_marts_add_up_to_the_channels_own_totals(day: BusinessDay, delivered
         own = cursor.execute(
             """SELECT source, count(*), sum(amount_total) FROM canonical.sales_order
             WHERE status IN ('confirmed', 'fulfilled') AND source_key NOT IN (
-                SELECT source_key FROM recon.latest_exceptions WHERE kind = 'duplicate_order')
-            GROUP BY source ORDER BY source"""
+                SELECT source_key FROM recon.exceptions WHERE kind = 'duplicate_order' AND run_id = ?)
+            GROUP BY source ORDER BY source""",
+            [report.run_id],
         ).fetchall()
         open_orders = cursor.execute(
             "SELECT count(*) FROM mart.fulfilment WHERE open < 0 OR shipped > ordered"
