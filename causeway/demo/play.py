@@ -52,6 +52,7 @@ def play_day(folder: Path, *, seed: int, quiet: bool, orders: int = 2_000) -> De
         day.masters(stage.sources)
         with bridge_process(stage.config) as process:
             progress = BridgeProgress(stage.settings, process, stage.tell)
+            _wait_for_both(stage, progress)
             stage.tell(f"The bridge runs. {orders:,} orders come in over two channels; the warehouse ships")
             day.trade(stage.sources)
             _wait_for_both(stage, progress)

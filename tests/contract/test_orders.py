@@ -167,6 +167,13 @@ def test_a_product_with_moves_can_not_be_exchanged(sales: Sales) -> None:
     assert fault["message"] == "You cannot modify the product of this order line."
 
 
+def test_deleting_a_line_of_a_draft_lowers_the_orders_total(sales: Sales) -> None:
+    order = sales.quotation("shrinks", ("mug", "2", "4.5"), ("pot", "1", "20"))
+    (_, pot) = sales.lines(order, "price_unit")
+    sales.odoo.call("sale.order.line", "unlink", [pot["id"]])
+    assert sales.odoo.read("sale.order", order, "amount_untaxed")["amount_untaxed"] == 9.0
+
+
 def test_a_line_of_a_confirmed_order_can_not_be_deleted(sales: Sales) -> None:
     order = sales.order("o", ("mug", "1", "4"))
     fault = sales.odoo.fault_of("sale.order.line", "unlink", [sales.lines(order)[0]["id"]])

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import duckdb
 import pytest
 
 from sandbox.databases import open_sources
@@ -16,6 +17,7 @@ from sandbox.day.churn import Churn
 from tests.fixtures.bridge import Bridge
 
 KILLS = 20
+TRANSACTIONS_S = 100.0
 SEED = int(os.environ.get("CAUSEWAY_FAULT_SEED", "20260601"))
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
@@ -39,7 +41,8 @@ class _Lane:
     def end(self) -> None:
         self._process.terminate()
         _, err = self._process.communicate(timeout=30)
-        assert self._process.returncode == 0, err
+        # Killed a moment ago, it may not have come to the point where it handles the signal.
+        assert self._process.returncode in (0, -signal.SIGTERM), err
 
     def _start(self) -> subprocess.Popen[str]:
         return self._bridge.start("run", "--lane", self.name)
@@ -51,7 +54,9 @@ def test_twenty_kills_of_both_lanes_lose_nothing_and_repeat_nothing(bridge: Brid
     with open_sources(bridge.server) as load_sources:
         churn = Churn(seed=SEED)
         churn.masters(load_sources)
-        load = threading.Thread(target=churn.run, args=(load_sources, stop))
+        load = threading.Thread(
+            target=churn.run, args=(load_sources,), kwargs={"stop": stop, "pace_transactions_s": TRANSACTIONS_S}
+        )
         lanes = [_Lane(bridge, "operational"), _Lane(bridge, "analytical")]
         load.start()
         try:
@@ -65,34 +70,32 @@ def test_twenty_kills_of_both_lanes_lose_nothing_and_repeat_nothing(bridge: Brid
             load.join()
         for lane in lanes:
             lane.end()
-    bridge.catch_up()
-    _assert_exact(bridge)
+    _assert_exact(bridge, churn)
 
 
-def _assert_exact(bridge: Bridge) -> None:
+def _assert_exact(bridge: Bridge, churn: Churn) -> None:
     bridge.catch_up()
     for source in ("shop", "market", "wms", "odoo", "causeway"):
         verified = bridge.causeway("verify", source, "--json")
         assert verified.code == 0, verified.out + verified.err
     done = bridge.causeway("reconcile", "--json")
     assert done.code == 0, done.err
-    assert set(done.json["statuses"]) == {"matched"}, done.json
-    assert done.json["statuses"]["matched"] > 20
-    _assert_no_order_twice(bridge)
+    with duckdb.connect(str(bridge.folder / "warehouse.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT source, order_key, status FROM recon.latest_orders").fetchall()
+    live = {(key.source, key.source_key) for key in churn.live}
+    deleted = {(key.source, key.source_key) for key in churn.deleted}
+    assert len(live) > 100
+    assert deleted
+    assert {(source, key) for source, key, status in found if status == "matched"} == live
+    # Of what was deleted, Odoo knows those that had been delivered before.
+    assert {(source, key) for source, key, status in found if status != "matched"} <= deleted
+    assert {status for _, _, status in found} <= {"matched", "missing_in_source"}
+    _assert_no_order_twice(bridge, len(live))
 
 
-def _assert_no_order_twice(bridge: Bridge) -> None:
+def _assert_no_order_twice(bridge: Bridge, live: int) -> None:
     with bridge.server.connect("odoo") as connection:
-        twice = connection.execute("SELECT name, count(*) FROM sale_order GROUP BY name HAVING count(*) > 1").fetchall()
+        twice = connection.execute("SELECT name FROM sale_order GROUP BY name HAVING count(*) > 1").fetchall()
         orders = connection.execute("SELECT count(*) FROM sale_order WHERE state <> 'cancel'").fetchone()
     assert twice == []
-    with bridge.server.connect("shop") as shop, bridge.server.connect("market") as market:
-        expected = sum(
-            row[0]
-            for row in (
-                shop.execute("SELECT count(*) FROM orders WHERE status <> 'void'").fetchone(),
-                market.execute("SELECT count(*) FROM orders WHERE state <> 'CANCELED'").fetchone(),
-            )
-            if row is not None
-        )
-    assert orders == (expected,)
+    assert orders == (live,)

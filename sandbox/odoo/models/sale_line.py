@@ -164,6 +164,12 @@ class Line(PublicModel):
                 " gets invoiced or delivered).\n                Set the quantity to 0 instead."
             )
 
+    def parents(self, env: Env, ids: list[int]) -> list[int]:
+        return env.ids("SELECT DISTINCT order_id FROM sale_order_line WHERE id = ANY(%s::int[])", [ids])
+
+    def after_unlink(self, env: Env, parents: list[int]) -> None:
+        order_figures.refresh_orders(env, parents)
+
 
 def _by_id(env: Env, statement: str, ids: Iterable[Any] | None) -> dict[Any, tuple[Any, ...]]:
     params = [] if ids is None else [sorted({one for one in ids if one})]

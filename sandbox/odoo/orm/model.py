@@ -107,6 +107,13 @@ class Model:
     def after_write(self, env: Env, changes: Changes) -> None:
         """Bring what is derived up to date."""
 
+    def parents(self, env: Env, ids: list[int]) -> list[int]:
+        """The records of another model whose stored figures are made of these; asked before these are deleted."""
+        return []
+
+    def after_unlink(self, env: Env, parents: list[int]) -> None:
+        """Bring those records' figures up to date."""
+
     def before_unlink(self, env: Env, ids: list[int]) -> None:
         """Refuse what may not be deleted."""
 

@@ -147,5 +147,7 @@ def unlink(model: Model, env: Env, ids: Sequence[int]) -> None:
     if not ids:
         return
     model.before_unlink(env, list(ids))
+    parents = model.parents(env, list(ids))
     env.rows(f"DELETE FROM {model.table} WHERE id = ANY(%s::int[])", [list(ids)])
     env.rows("DELETE FROM ir_model_data WHERE model = %s AND res_id = ANY(%s::int[])", [model.name, list(ids)])
+    model.after_unlink(env, parents)
