@@ -18,16 +18,21 @@ SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operat
 FROM outbox WHERE record_id = ANY(%(record_ids)s) AND status = 'pending' AND stage = %(stage)s ORDER BY arrival
 
 -- Shipments and their lines are worked off together, by order: the order is what must not be worked on twice at a time.
--- Eight rows a shipment: enough to fill a batch with shipments, without reading all that is due each time.
+-- They wait their turn behind an order that is due itself. Eight rows a shipment: enough to fill a batch with shipments, without reading all that is due each time.
 -- name: due_shipments
 WITH due AS (
     SELECT CASE entity WHEN 'shipment' THEN record_id ELSE aggregate_id END AS shipment_id, min(arrival) AS arrival
     FROM (
-        SELECT entity, record_id, aggregate_id, arrival FROM outbox
-        WHERE status = 'pending' AND entity IN ('shipment', 'shipment_line')
-          AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
-          AND source IN (SELECT source FROM positions WHERE lane = 'operational')
-        ORDER BY arrival LIMIT 8 * %(limit)s
+        SELECT d.entity, d.record_id, d.aggregate_id, d.arrival
+        FROM outbox d LEFT JOIN outbox s ON s.record_id = d.aggregate_id
+        WHERE d.status = 'pending' AND d.entity IN ('shipment', 'shipment_line')
+          AND (d.next_attempt_at IS NULL OR d.next_attempt_at <= clock_timestamp())
+          AND d.source IN (SELECT source FROM positions WHERE lane = 'operational')
+          AND NOT EXISTS (
+                SELECT 1 FROM outbox o
+                WHERE o.entity = 'sales_order' AND o.source = s.payload ->> 'order_source'
+                  AND o.payload ->> 'order_number' = s.payload ->> 'order_number' AND o.status = 'pending')
+        ORDER BY d.arrival LIMIT 8 * %(limit)s
     ) first
     GROUP BY 1 ORDER BY 2 LIMIT %(limit)s
 )
