@@ -53,6 +53,10 @@ class Score:
         return median(run.rows_per_s for run in self.runs)
 
     @property
+    def fastest_rows_per_s(self) -> float:
+        return max(run.rows_per_s for run in self.runs)
+
+    @property
     def peak_rss_bytes(self) -> int | None:
         """The highest of all runs, None where nobody looked."""
         return max((run.peak_rss_bytes for run in self.runs if run.peak_rss_bytes is not None), default=None)

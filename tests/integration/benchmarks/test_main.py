@@ -62,5 +62,5 @@ def test_ratios_compare_the_runs_of_one_round_with_each_other(tmp_path: Path) ->
     page = tmp_path / "benchmarks.md"
     section = report.Section(title="Inserts", scores=[wire, ours], wire=wire, debezium=wire)
     report.write({"processor": "one"}, [section], 3, page)
-    assert "| ours | 25 | 20 to 50 | 0.50 | 0.5 | 1 MB |" in page.read_text()
+    assert "| ours | 25 | 20 to 50 | 0.50 | 0.5 | 0.50, 0.5 | 1 MB |" in page.read_text()
     assert "- processor: one" in page.read_text()
