@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated
@@ -33,9 +34,10 @@ def main(
 ) -> None:
     """Measure Causeway against the wire and Debezium, in one run on the same rows."""
     missing = debezium.missing() if with_debezium else "it was not asked for"
+    load = os.getloadavg()[0]
     with EmbeddedPostgres(tcp=True) as server:
         with written(server, "inserts", rows) as inserts:
-            facts = machine.facts(inserts)
+            facts = machine.facts(inserts, load)
             engines = [contest.DEBEZIUM, contest.DEBEZIUM_JSON]
             sections = [_stream("Inserts", inserts, rounds, engines, missing), _snapshot(inserts, rounds)]
         with written(server, "mixed", rows) as mixed:

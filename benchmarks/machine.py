@@ -13,8 +13,8 @@ from benchmarks import debezium
 from benchmarks.workload import Workload
 
 
-def facts(workload: Workload) -> dict[str, str]:
-    """Return the machine and the versions, by name, in the order to show them."""
+def facts(workload: Workload, load: float) -> dict[str, str]:
+    """Return the machine and the versions, by name, in the order to show them; `load`: its load average before all began."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": f"{_processor()}, {cores} cores",
@@ -24,7 +24,14 @@ def facts(workload: Workload) -> dict[str, str]:
         "PostgreSQL": f"{workload.server_version}, on the same machine, fsync off",
         "DuckDB": duckdb.__version__,
         "Debezium": debezium.version() or "not installed",
+        "other programs": _others(load, os.nice(0)),
     }
+
+
+def _others(load: float, nice: int) -> str:
+    """Say how busy the machine was: on a quiet one the first number is near 0."""
+    waiting = f"{load:.1f} waiting or running on average in the minute before"
+    return waiting if nice == 0 else f"{waiting}; the benchmark ran with nice {nice}"
 
 
 def _processor() -> str:
