@@ -28,7 +28,11 @@ TEXT_FORMAT: dict[str, str] = {
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    # A policy would hide rows from the snapshot in silence, though the stream has them all; so the query is refused instead.
+    "row_security": "off",
 }
+# Servers before 17 do not know this one, and would refuse to SET it.
+_NO_TRANSACTION_TIMEOUT = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
 
 Row = tuple[Any, ...]
 PlainConnection = psycopg.Connection[Row]
@@ -62,7 +66,8 @@ def _open(settings: Connection, application_name: str, more: dict[str, str]) -> 
     except psycopg.Error as error:
         raise translate_connect(error, where(settings)) from error
     try:
-        connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in TEXT_FORMAT.items()))
+        session = [f"SET {name} = '{value}'" for name, value in TEXT_FORMAT.items()]
+        connection.execute("; ".join([*session, _NO_TRANSACTION_TIMEOUT]))
     except psycopg.Error as error:
         connection.close()
         raise translate(error, f"preparing a session of {where(settings)}") from error

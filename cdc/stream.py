@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from psycopg import pq, sql
+from psycopg.errors import Diagnostic
 
 from cdc.connection import PlainConnection
 from cdc.copy_messages import Interrupted, Taken, await_more, command, failed, rows_of, take
@@ -75,11 +76,15 @@ class StreamReceiver:
         self._offered_end = ZERO
         self._same_answers = 0
         self._settled_said = False
+        self._slot = ""
+        self._publication_missed = False
 
     def start(self, slot: str, at: Lsn) -> None:
         """Ask for the slot's changes from `at` on; CausewayError SLOT_IN_USE, SLOT_MISSING, GAP, CONNECTION."""
         publication = sql.Literal(f'"{slot}"').as_string(self._connection)
         text = f"START_REPLICATION SLOT \"{slot}\" LOGICAL {at} (proto_version '1', publication_names {publication})"
+        self._slot = slot
+        self._connection.add_notice_handler(self._take_notice)
         command(self._connection, text, self._doorbell, self._stopped)
         self._wire.nonblocking = 1
         self.received = self._offered_end = at
@@ -104,6 +109,8 @@ class StreamReceiver:
         before = len(self._messages)
         taken = Taken.FULL if self._chunk_full() else self._take()
         count = len(self._messages) - before
+        if self._publication_missed:
+            raise self._unpublished()
         if taken is Taken.ENDED:
             self._hand_over()
             raise self._ended()
@@ -223,6 +230,19 @@ class StreamReceiver:
         if self._wire.ssl_in_use:
             patience = min(patience, _TLS_LOOK_S)
         return max(patience, 0.001)
+
+    def _take_notice(self, notice: Diagnostic) -> None:
+        """From PostgreSQL 18 on a publication that was dropped is a warning only, and its tables' changes are left out."""
+        missed = notice.sqlstate == "55000" and self._slot in (notice.message_primary or "")
+        self._publication_missed = self._publication_missed or missed
+
+    def _unpublished(self) -> CausewayError:
+        return CausewayError(
+            ErrorKind.GAP,
+            f"publication {self._slot} was dropped: changes from then on are not in the stream.",
+            hint="Rebuild the lane: `causeway slots drop`, `causeway slots create`, and let it take a new snapshot.",
+            publication=self._slot,
+        )
 
     def _check_silence(self) -> None:
         if time.monotonic() - self._heard_at > SILENCE_S:

@@ -158,3 +158,30 @@ def test_row_filters_hold_in_the_operational_lane_only(database: FreshDatabase) 
         assert set(source.replay.tables["public.orders"]) == expected
         with connect(source.settings.connection, application_name="test") as connection:
             slots.drop(connection, source.slot)
+
+
+def test_rows_that_a_policy_hides_from_the_role_are_not_left_out_in_silence(database: FreshDatabase) -> None:
+    source = captured(database, ["public.orders"], ORDERS, "INSERT INTO orders VALUES (1), (2)")
+    with connect(source.settings.connection, application_name="test") as connection:
+        slots.create(connection, source.settings, source.lane, source.slot)
+    source.execute(
+        "ALTER TABLE orders ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY one ON orders USING (id = 1)",
+        f"CREATE ROLE {database.name}_reader LOGIN REPLICATION",
+        f"GRANT SELECT ON orders TO {database.name}_reader",
+    )
+    source.dsn = database.server.dsn(database.name, user=f"{database.name}_reader")
+    try:
+        with pytest.raises(CausewayError, match='row-level security policy for table "orders"') as failed:
+            source.catch_up()
+    finally:
+        source.execute(f"DROP OWNED BY {database.name}_reader", f"DROP ROLE {database.name}_reader")
+    assert failed.value.kind is ErrorKind.PRIVILEGE
+
+
+def test_no_timeout_of_the_database_ends_a_long_copy(database: FreshDatabase) -> None:
+    source = captured(database, ["public.orders"], ORDERS)
+    for name in ("transaction_timeout", "statement_timeout"):
+        source.execute(f"ALTER DATABASE {database.name} SET {name} = '1min'")
+        with connect(source.settings.connection, application_name="test") as connection:
+            assert connection.execute(f"SHOW {name}".encode()).fetchone() == ("0",)

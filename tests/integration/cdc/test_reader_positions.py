@@ -445,3 +445,16 @@ def assert_refused(source: CapturedDatabase, position: object, kind: ErrorKind, 
     assert refused.value.kind is kind
     assert refused.value.hint
     reader.close()
+
+
+def test_a_publication_dropped_and_made_again_is_a_gap(database: FreshDatabase) -> None:
+    source = captured(database, ["public.t"], "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    source.catch_up()
+    publication = f"CREATE PUBLICATION {source.slot} FOR TABLE ONLY t WITH (publish_via_partition_root = true)"
+    insert = "INSERT INTO t VALUES ({})"
+    source.execute(insert.format(2), f"DROP PUBLICATION {source.slot}", insert.format(3), publication, insert.format(4))
+    for _ in range(2):
+        with pytest.raises(CausewayError, match=r"publication .* was dropped") as failed:
+            source.catch_up()
+        assert failed.value.kind is ErrorKind.GAP
+    assert ("4",) not in source.replay.tables["public.t"]
