@@ -83,6 +83,7 @@ class _Feed:
     failures: int = 0
     open_at: float = 0.0
     stored_at: float = 0.0
+    put_off: ChangeBatch | None = None  # only moves the position; stored when that is due, unless rows come first
 
 
 class LaneLoop:
@@ -146,11 +147,11 @@ class LaneLoop:
         if time.monotonic() < feed.open_at or feed.progress.state == "caught_up":
             return False
         position = self._destination.position(feed.reader.name)
-        feed.opened = True  # a failing open may hold resources too: closing is always due
+        feed.opened, feed.put_off = True, None  # a failing open may hold resources too: closing is always due
         relations = feed.reader.open(position, feed.until)
         if position is None:
             self._destination.begin_snapshot(feed.reader.name, relations)
-        feed.progress.state = "snapshot" if position is None else "streaming"
+        feed.progress.state, feed.progress.error = "snapshot" if position is None else "streaming", ""
         feed.progress.durable = max(feed.progress.durable, position.lsn if position else ZERO)
         logger.info(
             "{}: {} from {}", feed.reader.name, feed.progress.state, position.lsn if position else "the first row"
@@ -158,14 +159,18 @@ class LaneLoop:
         return True
 
     def _pump(self, feed: _Feed) -> bool:
-        batch = feed.reader.poll()
+        polled = feed.reader.poll()
+        batch = polled or feed.put_off
         feed.progress.server_end = max(feed.progress.server_end, feed.reader.server_end)
         if batch is None:
             if feed.until is not None and feed.reader.caught_up:
                 self._finish(feed)
             return False
-        if batch.row_count or self._due(feed, batch):
-            self._store(feed, batch)
+        if not batch.row_count and not self._due(feed, batch):
+            feed.put_off = batch
+            return polled is not None
+        feed.put_off = None
+        self._store(feed, batch)
         while not batch.complete and batch.kind is BatchKind.STREAM:
             batch = self._next_piece(feed)
             if batch is None:
@@ -178,7 +183,7 @@ class LaneLoop:
         """An idle source's position is stored seldom: where state and source share a cluster, storing it writes WAL again."""
         if batch.kind is BatchKind.SNAPSHOT or not batch.complete:
             return True
-        if feed.until is not None and batch.position.lsn >= feed.until:
+        if feed.until is not None and (batch.position.lsn >= feed.until or feed.reader.caught_up):
             return True
         return time.monotonic() - feed.stored_at >= self._capture.status_interval_s
 

@@ -1,6 +1,8 @@
 """One lane as a process: its lock, its signals, its status file.
 
 SIGTERM and SIGINT end it cleanly: the batch at hand is finished or rolled back, the slot has been told what is durable, exit 0.
+What waits inside a driver (a connection, a lock, a source's open transaction) can't be told; then the process ends where it
+stands, as by a kill: nothing is lost by it.
 A lane that a supervisor started ends by itself when that supervisor is gone, so that nothing is left running.
 """
 
@@ -17,8 +19,10 @@ from types import FrameType
 from typing import Any
 
 import psutil
+from loguru import logger
 
 from causeway.analytical import AnalyticalLane
+from causeway.exits import Exit
 from causeway.lane import SourceProgress
 from causeway.operational import OperationalLane
 from causeway.runfiles import RunFolder
@@ -27,6 +31,8 @@ from config.settings import Lane, Settings
 
 SUPERVISOR_VARIABLE = "CAUSEWAY_SUPERVISOR_PID"
 STATUS_INTERVAL_S = 0.5
+# A lane promises to end within 5 s of a signal.
+LONGEST_END_S = 4.5
 
 
 def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
@@ -35,7 +41,7 @@ def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
     folder = RunFolder(settings.run_dir)
     lock = folder.lock(lane)
     try:
-        with _signals(stop, wake):
+        with _signals(stop, wake), _deadline(stop):
             kind = OperationalLane if lane is Lane.OPERATIONAL else AnalyticalLane
             running = kind(settings, stop=stop, wake=wake)
             until = current_ends(settings.sources_of(lane)) if until_caught_up else None
@@ -59,6 +65,25 @@ def _signals(stop: threading.Event, wake: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _deadline(stop: threading.Event) -> Iterator[None]:
+    """End the process LONGEST_END_S after `stop` was set, wherever it hangs."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        stop.wait()
+        if not ended.wait(LONGEST_END_S):
+            logger.warning("a server keeps the lane waiting: it ends without its answer")
+            os._exit(Exit.OK)
+
+    threading.Thread(target=watch, name="deadline", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        stop.set()
+
+
 class _Status:
     """Writes the lane's status file twice a second, and a last time at its end."""
 
@@ -76,6 +101,7 @@ class _Status:
         self._thread = threading.Thread(target=self._work, name="status", daemon=True)
 
     def __enter__(self) -> _Status:
+        self._write("running", "")
         self._thread.start()
         return self
 

@@ -41,6 +41,30 @@ def test_the_supervisor_ends_both_lanes_within_five_seconds(bridge: Bridge, numb
     assert bridge.causeway("status").code == 1
 
 
+def test_a_lane_that_waits_for_a_sources_transaction_ends_within_five_seconds_too(bridge: Bridge) -> None:
+    process = bridge.start("run", "--lane", "analytical")
+    try:
+        with bridge.server.connect("shop") as connection:
+            connection.execute("SELECT pg_current_xact_id()")  # the slot can't be made before this transaction ends
+            wait_until_a_slot_is_being_made(bridge)
+            process.terminate()
+            _, err = process.communicate(timeout=5)
+        assert process.returncode == 0, err
+    finally:
+        process.kill()
+        process.communicate()
+    bridge.catch_up()
+
+
+def wait_until_a_slot_is_being_made(bridge: Bridge) -> None:
+    deadline = time.monotonic() + 30
+    query = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'causeway_shop_analytical'"
+    with bridge.server.connect(autocommit=True) as connection:
+        while connection.execute(query).fetchone() != (1,):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
 def test_lanes_do_not_outlive_a_killed_supervisor(bridge: Bridge) -> None:
     process = bridge.start("run")
     try:

@@ -158,6 +158,12 @@ def test_an_idle_source_stores_its_position_seldom(log: list[str]) -> None:
     assert [line for line in log if line.startswith("apply")] == ["apply 0/1", "apply 0/3E8"]
 
 
+def test_the_position_of_a_source_that_falls_silent_is_stored_in_the_end(log: list[str]) -> None:
+    reader = ScriptedReader([batch(1), batch(2, rows=0), None, None], log=log)
+    run(log, reader, RecordingDestination(log))
+    assert log[-3:] == ["apply 0/2", "confirm 0/2", "close"]
+
+
 def test_a_destination_that_goes_back_is_a_bug_and_ends_the_lane(log: list[str]) -> None:
     with pytest.raises(AssertionError, match="monotonic"):
         run(log, ScriptedReader([batch(5), batch(4)], log=log), RecordingDestination(log))
