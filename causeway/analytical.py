@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
 from loguru import logger
 
 from causeway.lane import LaneLoop
 from causeway.sources import Sources, describe_sources, reader_for
 from cdc.lsn import Lsn
+from config.errors import CausewayError
+from config.schedule import cron_trigger
 from config.settings import Lane, Settings, SourceRole
 from loaders.state import prepare
 from transforms.compiled import CompiledMapping
 from transforms.compiler import compile_mappings
 from transforms.mapping import load_mappings
+from transforms.scope import left_out
 from warehouse.extracts import extract
 from warehouse.mirror import Mirror
 from warehouse.reconciliation import reconcile
@@ -63,7 +65,7 @@ class AnalyticalLane:
             )
             self._loop.run()
             if not self._stop.is_set():
-                build_views(warehouse, compiled)
+                self._build_views(warehouse, compiled)
         finally:
             if scheduler is not None:
                 scheduler.shutdown(wait=False)
@@ -83,16 +85,20 @@ class AnalyticalLane:
         """Between two batches: the views once every mirror is there, and what the schedule asks for."""
         assert self._loop is not None
         if not self._views_built and all(each.state in _MIRRORED for each in self._loop.progress.values()):
-            build_views(warehouse, compiled)
+            self._build_views(warehouse, compiled)
             self._views_built = True
         self._reconcile_if_due(warehouse)
+
+    def _build_views(self, warehouse: Warehouse, compiled: Sequence[CompiledMapping]) -> None:
+        filters = {name: source.row_filters for name, source in self._sources.items()}
+        build_views(warehouse, compiled, left_out(compiled, filters))
 
     def _schedule(self) -> BackgroundScheduler | None:
         """The lane is the file's only writer, so scheduled reconciliation runs in it, between two batches."""
         if self._settings.reconcile.schedule is None:
             return None
         scheduler = BackgroundScheduler(timezone="UTC")
-        scheduler.add_job(self._reconcile_due.set, CronTrigger.from_crontab(self._settings.reconcile.schedule))
+        scheduler.add_job(self._reconcile_due.set, cron_trigger(self._settings.reconcile.schedule))
         scheduler.start()
         return scheduler
 
@@ -100,8 +106,12 @@ class AnalyticalLane:
         if not self._reconcile_due.is_set():
             return
         self._reconcile_due.clear()
-        report = reconcile(warehouse, self._settings.reconcile)
-        files = extract(warehouse, self._settings.warehouse.extracts, report.run_id)
+        try:
+            report = reconcile(warehouse, self._settings.reconcile)
+            files = extract(warehouse, self._settings.warehouse.extracts, report.run_id)
+        except CausewayError as error:  # a full disk under the extracts must not stop the mirror, nor its slots
+            logger.error("the scheduled reconciliation failed: {}", error)
+            return
         logger.info(
             "reconciliation {}: {} extracts in {}", report.run_id, len(files), self._settings.warehouse.extracts
         )

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _TABLE = re.compile(r"[^.]+\.[^.]+")
@@ -190,7 +199,19 @@ class ReconcileSettings(Model):
         default="0.01", pattern=r"^\d+(\.\d+)?$", description="largest accepted difference of an order"
     )
     timing_minutes: int = Field(default=60, ge=0, description="a younger difference is timing, not a break")
-    schedule: str | None = Field(default=None, description="cron expression; none: only when asked")
+    schedule: str | None = Field(default=None, description="cron expression, in UTC; none: only when asked")
+
+    @field_validator("schedule")
+    @classmethod
+    def _cron_expression(cls, value: str | None) -> str | None:
+        if value is not None:
+            from config.schedule import cron_trigger  # apscheduler: a fifth of a second, for a setting that few have
+
+            try:
+                cron_trigger(value)
+            except ValueError as error:
+                raise ValueError(f"is not a cron expression: {error}") from None
+        return value
 
 
 class LogSettings(Model):
@@ -220,6 +241,14 @@ class Settings(Model):
         reserved = sorted(_RESERVED_SOURCES & set(value))
         if reserved:
             raise ValueError(f"{', '.join(reserved)}: the warehouse uses this name for a schema of its own")
+        return value
+
+    @field_validator("warehouse")
+    @classmethod
+    def _not_named_as_a_source(cls, value: WarehouseSettings, info: ValidationInfo) -> WarehouseSettings:
+        # DuckDB names a database as its file; it then can't tell the database from a schema of that name.
+        if value.path.stem in info.data.get("sources", ()):
+            raise ValueError(f"path must not name the file as a source: {value.path.stem}")
         return value
 
     def sources_of(self, lane: Lane) -> dict[str, SourceSettings]:

@@ -132,3 +132,14 @@ def test_a_file_that_is_no_settings_file_is_answered_in_one_line(tmp_path: Path,
     assert len(told) == 1
     assert said in told[0]
     assert "\n" not in told[0]
+
+
+def test_a_warehouse_named_as_a_source_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path, warehouse={"path": "data/shop.duckdb", "extracts": "x"})
+    assert problems(file) == ["warehouse: path must not name the file as a source: shop"]
+
+
+@pytest.mark.parametrize("schedule", ["every day", "", "0 25 * * *"])
+def test_a_schedule_that_is_no_cron_expression_is_refused(tmp_path: Path, schedule: str) -> None:
+    (problem,) = problems(write(tmp_path, reconcile={"schedule": schedule}))
+    assert problem.startswith("reconcile.schedule: is not a cron expression: ")
