@@ -13,7 +13,7 @@ from loguru import logger
 from causeway.commands import data, dead, demo, preflight, run, slots
 from causeway.console import print_error, set_up_logging
 from causeway.exits import Exit, exit_code
-from config.errors import CausewayError
+from config.errors import in_our_words
 from config.settings import LogSettings
 
 app = typer.Typer(
@@ -37,15 +37,16 @@ app.command("demo")(demo.demo)
 
 
 def main() -> None:
-    """Run the command line; every error that the bridge knows ends in one message and its exit code."""
+    """Run the command line; every error ends in one message and its exit code."""
     set_up_logging(LogSettings(level="WARNING"))
     try:
         app()
-    except CausewayError as error:
-        print_error(error)
-        logger.opt(exception=error).debug("the error's origin")
-        sys.exit(exit_code(error.kind))
     except BrokenPipeError:
         # The reader of a pipe has seen enough (`causeway query ... | head`).
         sys.stderr.close()
         sys.exit(Exit.OK)
+    except Exception as error:  # noqa: BLE001  the end of the line: Python's traceback would show values of rows
+        told = in_our_words(error)
+        print_error(told)
+        logger.opt(exception=error).debug("the error's origin")
+        sys.exit(exit_code(told.kind))

@@ -14,7 +14,7 @@ from loguru import logger
 from causeway.lane import LaneLoop
 from causeway.sources import Sources, describe_sources, reader_for, row_fetcher
 from cdc.lsn import Lsn
-from config.errors import CausewayError, ErrorKind
+from config.errors import CausewayError, ErrorKind, in_our_words
 from config.settings import Lane, Settings
 from loaders.client import OdooClient
 from loaders.delivery import Deliverer
@@ -93,10 +93,10 @@ class OperationalLane:
             assert self._deliverer is not None
             try:
                 self._deliverer.run(stop)
-            except CausewayError as error:
-                logger.error("delivery to Odoo stands still: {}", error)
+            except Exception as error:  # noqa: BLE001  a thread that dies would take delivery with it, and nobody would know
+                logger.error("delivery to Odoo stands still: {}", in_our_words(error))
                 stop.wait(self._settings.delivery.retry_longest_s)
-                self._deliverer = self._new_deliverer()
+                self._deliverer.close()
 
     def _deliver_or_give_up(self, stop: threading.Event) -> None:
         """Deliver for a run that is to end: an Odoo that stays away ends it, with what is left safe in the outbox."""
@@ -112,8 +112,8 @@ class OperationalLane:
                     raise CausewayError(ErrorKind.CONNECTION, message)
                 if not report.worked or report.wait_s:
                     stop.wait(max(report.wait_s, self._settings.delivery.poll_ms / 1000))
-        except CausewayError as error:
-            self._delivery_error = error
+        except Exception as error:  # noqa: BLE001  the run waits for this thread
+            self._delivery_error = in_our_words(error)
 
     def _wait_for_delivery(self) -> None:
         """Wait until the outbox holds nothing pending, or until delivery can't go on."""

@@ -6,7 +6,9 @@ at driver exceptions: they ask `disposition` what to do. Messages never contain 
 
 from __future__ import annotations
 
+import traceback
 from enum import StrEnum
+from pathlib import Path
 
 
 class ErrorKind(StrEnum):
@@ -81,3 +83,18 @@ class CausewayError(Exception):
     def disposition(self) -> Disposition:
         """What a lane does about it."""
         return disposition(self.kind)
+
+
+def in_our_words(error: Exception) -> CausewayError:
+    """Return the bridge's own errors as they are, any other as INTERNAL: its words may hold values of rows, so they are left out."""
+    if isinstance(error, CausewayError):
+        return error
+    last = next(reversed(traceback.extract_tb(error.__traceback__)), None)
+    where = f" in {last.name} ({Path(last.filename).name}, line {last.lineno})" if last else ""
+    bug = CausewayError(
+        ErrorKind.INTERNAL,
+        f"a bug: {type(error).__name__}{where}.",
+        hint="Report it, with what was running.",
+    )
+    bug.__cause__ = error
+    return bug

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from config.errors import CausewayError, Disposition, ErrorKind, disposition
+from config.errors import CausewayError, Disposition, ErrorKind, disposition, in_our_words
 
 EXPECTED = {
     ErrorKind.CONNECTION: Disposition.RETRY,
@@ -34,3 +34,20 @@ def test_an_error_prints_its_message_and_what_to_do() -> None:
     assert str(error) == "Slot s is behind. Rebuild it."
     assert error.objects == {"slot": "s"}
     assert error.disposition is Disposition.STOP
+
+
+def test_a_bug_is_named_by_its_place_and_never_by_its_words() -> None:
+    try:
+        int("4111 1111 1111 1111")
+    except ValueError as error:
+        bug = in_our_words(error)
+    assert bug.kind is ErrorKind.INTERNAL
+    assert str(bug).startswith(
+        "a bug: ValueError in test_a_bug_is_named_by_its_place_and_never_by_its_words (test_errors.py,"
+    )
+    assert "4111" not in str(bug)
+
+
+def test_the_bridges_own_errors_stay_as_they_are() -> None:
+    error = CausewayError(ErrorKind.GAP, "behind")
+    assert in_our_words(error) is error
