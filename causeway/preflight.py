@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from causeway.sources import connect_source
-from cdc import publications, slots
+from cdc import preconditions, publications, slots
 from cdc.catalog import check_identities, describe, server_facts
 from cdc.connection import PlainConnection
 from cdc.relation import Relation
@@ -101,6 +101,9 @@ def _slot(connection: PlainConnection, settings: Settings, name: str, lane: Lane
     filters = slots.wanted_filters(source, lane)
     published = publications.check_publication(connection, slot, source.table_names, filters)
     found = next(iter(slots.status(connection, [slot])), None)
+    # A lane that runs reads its slot.
+    unread = None if found is None else replace(found, active_pid=None)
+    preconditions.check_slot(unread, None, slot, server_facts(connection))
     if found is None:
         slots.check_server(connection, needs_slot=True)
         return (

@@ -9,11 +9,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 from typing import IO, Any
 
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane
+
+# `causeway status` holds a lock for an instant, to see whether a lane has it.
+_LOOK_S = 0.5
 
 
 class RunFolder:
@@ -25,9 +29,7 @@ class RunFolder:
     def lock(self, lane: Lane) -> IO[str]:
         """Take the lane's lock and return the open file that holds it; SLOT_IN_USE where another process has it."""
         file = self._open_lock(lane)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked_within(file, _LOOK_S):
             pid = file.read().strip() or "unknown"
             file.close()
             raise CausewayError(
@@ -35,7 +37,7 @@ class RunFolder:
                 f"The {lane} lane is already running as process {pid} (lock {self.path / f'{lane}.lock'}).",
                 hint="Stop that one first.",
                 lane=lane,
-            ) from None
+            )
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))
@@ -78,3 +80,17 @@ class RunFolder:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
         return status if isinstance(status, dict) else None
+
+
+def _locked_within(file: IO[str], patience_s: float) -> bool:
+    """Take the exclusive lock; False where somebody holds it all the time."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True

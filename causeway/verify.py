@@ -25,6 +25,7 @@ from cdc.connection import PlainConnection
 from cdc.exported_snapshot import consistent_view
 from cdc.lsn import Lsn
 from cdc.relation import Relation
+from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings
 from warehouse import checksum as mirror_side
 from warehouse.checksum import postgres_expressions
@@ -104,6 +105,7 @@ def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> 
     wake = threading.Event()
     mirror = Mirror(warehouse)
     try:
+        _check_mirrored(mirror, name)
         LaneLoop(
             mirror,
             [reader_for(settings, name, Lane.ANALYTICAL, wake)],
@@ -114,6 +116,17 @@ def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> 
         ).run()
     finally:
         mirror.close()
+
+
+def _check_mirrored(mirror: Mirror, name: str) -> None:
+    """A first snapshot would be newer than the view that it is compared with, and would make a slot."""
+    if mirror.position(name) is None:
+        raise CausewayError(
+            ErrorKind.WAREHOUSE,
+            f"{name} has no mirror yet, or not a whole one.",
+            hint="Run the analytical lane first: causeway run --lane analytical --until-caught-up.",
+            source=name,
+        )
 
 
 def _compare(connection: PlainConnection, warehouse: Warehouse, name: str, relation: Relation) -> TableVerdict:

@@ -188,6 +188,27 @@ def test_wal_level_that_is_not_logical(tmp_path: Path) -> None:
         assert "wal_level" in done.out
 
 
+def test_verifying_a_source_that_was_never_mirrored(wrong: Bridge, tmp_path: Path) -> None:
+    wrong.change_settings({"warehouse": {"path": str(tmp_path / "new.duckdb")}, "run_dir": str(tmp_path / "run")})
+    before = _objects(wrong)
+    assert_one_line(wrong.causeway("verify", "shop"), Exit.UNAVAILABLE, "shop has no mirror yet", "causeway run")
+    assert _objects(wrong) == before
+
+
+def test_a_slot_that_capture_cannot_use_fails_the_check(wrong: Bridge) -> None:
+    wrong.change_settings({"sources": {"shop": {"slot_prefix": "spoilt"}}})
+    with wrong.server.connect("shop", autocommit=True) as connection:
+        connection.execute("SELECT pg_create_physical_replication_slot('spoilt_shop_analytical')")
+        try:
+            done = wrong.causeway("check", "--json")
+        finally:
+            connection.execute("SELECT pg_drop_replication_slot('spoilt_shop_analytical')")
+    assert done.code == Exit.FOUND
+    (finding,) = [each for each in done.json["findings"] if not each["ok"]]
+    assert finding["subject"] == "source shop: analytical slot"
+    assert "is not a slot of pgoutput" in finding["message"]
+
+
 def test_check_finds_nothing_wrong_with_a_good_bridge_and_changes_nothing(shared: Bridge) -> None:
     before = _objects(shared)
     done = shared.causeway("check", "--json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,17 @@ def test_a_second_lane_of_a_kind_is_refused_and_the_first_named(tmp_path: Path) 
         assert caught.value.kind is ErrorKind.SLOT_IN_USE
     assert not folder.is_running(Lane.ANALYTICAL)
     folder.lock(Lane.ANALYTICAL).close()
+
+
+def test_a_look_at_the_lock_does_not_keep_a_lane_from_starting(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.lock(Lane.ANALYTICAL).close()
+    look = (tmp_path / "analytical.lock").open()
+    fcntl.flock(look, fcntl.LOCK_SH)
+    ended = threading.Timer(0.1, look.close)
+    ended.start()
+    folder.lock(Lane.ANALYTICAL).close()
+    ended.join()
 
 
 def test_a_folder_that_cannot_be_made_is_a_settings_error(tmp_path: Path) -> None:
