@@ -70,10 +70,11 @@ class SourceSession:
     def rollback(self) -> None:
         """Forget what was applied since the last commit."""
         if self._open:
-            with suppress(duckdb.TransactionException):  # a COMMIT that failed has rolled back already
+            with suppress(duckdb.Error):  # a COMMIT that failed has rolled back already, a failed file has nothing open
                 self._connection.execute("ROLLBACK")
             self._open, self._lost = False, True
-            self._load()
+            with _Translated("reading what is durable", self._source):
+                self._load()
 
     def close(self) -> None:
         """Give the cursor back; nothing uncommitted survives."""
