@@ -107,8 +107,9 @@ class AnalyticalLane:
             return
         self._reconcile_due.clear()
         try:
-            report = reconcile(warehouse, self._settings.reconcile)
-            files = extract(warehouse, self._settings.warehouse.extracts, report.run_id)
+            with warehouse.querying():
+                report = reconcile(warehouse, self._settings.reconcile)
+                files = extract(warehouse, self._settings.warehouse.extracts, report.run_id)
         except CausewayError as error:  # a full disk under the extracts must not stop the mirror, nor its slots
             logger.error("the scheduled reconciliation failed: {}", error)
             return

@@ -144,7 +144,7 @@ class CaptureSettings(Model):
     """Bounds of a reader. Memory of one reader stays below about four times `batch_bytes`."""
 
     batch_rows: int = Field(default=50_000, ge=1, description="rows after which a batch is closed at the next commit")
-    batch_bytes: int = Field(default=16 * 2**20, ge=2**16, le=2**30, description="bytes after which a batch is closed")
+    batch_bytes: int = Field(default=8 * 2**20, ge=2**16, le=2**30, description="bytes after which a batch is closed")
     batch_wait_ms: int = Field(default=200, ge=1, description="longest wait before what was received is handed on")
     status_interval_s: float = Field(default=5.0, gt=0, description="seconds between standby status messages")
     reconnect_first_s: float = Field(default=0.5, gt=0, description="first wait before a new connection")
@@ -187,9 +187,16 @@ class WarehouseSettings(Model):
     path: Path = Field(description="DuckDB file")
     extracts: Path = Field(description="folder of the extracts")
     memory_limit: str = Field(
-        default="192MB", pattern=r"^\d+(KB|MB|GB|KiB|MiB|GiB)$", description="DuckDB's memory limit"
+        default="128MB",
+        pattern=r"^\d+(KB|MB|GB|KiB|MiB|GiB)$",
+        description="DuckDB's memory limit in the analytical lane",
     )
-    threads: int = Field(default=2, ge=1, description="DuckDB's threads")
+    query_memory_limit: str = Field(
+        default="1GB",
+        pattern=r"^\d+(KB|MB|GB|KiB|MiB|GiB)$",
+        description="DuckDB's memory limit while the warehouse is queried, verified or reconciled",
+    )
+    threads: int = Field(default=1, ge=1, description="DuckDB's threads; one leaves a core to the receiving threads")
 
 
 class ReconcileSettings(Model):

@@ -13,6 +13,7 @@ from transforms.mapper import BatchMapper
 from transforms.mapping import Mapping, MappingError, load_mappings
 from transforms.packs import pack_path
 from transforms.record import CanonicalRecord, record_id
+from transforms.scope import left_out
 
 __all__ = [
     "ENTITIES",
@@ -27,6 +28,7 @@ __all__ = [
     "TruncateAll",
     "Upsert",
     "compile_mappings",
+    "left_out",
     "load_mappings",
     "pack_path",
     "record_from_json",

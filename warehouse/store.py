@@ -6,7 +6,10 @@ transaction of its own, so that a reader sees whole batches while the mirror app
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +19,7 @@ import duckdb
 
 from config.errors import CausewayError, ErrorKind
 from config.settings import WarehouseSettings
+from warehouse.names import literal
 
 # What DuckDB raises, most special first; whatever is not named here falls to duckdb.Error at the end.
 ERROR_KINDS: tuple[tuple[type[duckdb.Error], ErrorKind], ...] = (
@@ -70,6 +74,19 @@ class Warehouse:
         cursor = self._connection.cursor()
         cursor.execute("SET TimeZone = 'UTC'")
         return cursor
+
+    @contextmanager
+    def querying(self) -> Iterator[Self]:
+        """Give DuckDB the memory and threads of a query instead of those of the lane, for as long as it lasts."""
+        self._bound(self.settings.query_memory_limit, max(self.settings.threads, os.cpu_count() or 1))
+        try:
+            yield self
+        finally:
+            self._bound(self.settings.memory_limit, self.settings.threads)
+
+    def _bound(self, memory_limit: str, threads: int) -> None:
+        self._connection.execute(f"SET memory_limit = {literal(memory_limit)}")
+        self._connection.execute(f"SET threads = {threads}")
 
     def close(self) -> None:
         """Release the file. What was not committed is gone."""

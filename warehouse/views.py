@@ -23,8 +23,13 @@ _PROVENANCE = ("source", "source_key", "record_id")
 _SCHEMAS = ("canonical", "mart")
 
 
-def build_views(warehouse: Warehouse, compiled: Sequence[CompiledMapping]) -> None:
-    """Make canonical.<entity> for every entity, the marts over them, and note the mappings' versions in meta.mappings."""
+def build_views(
+    warehouse: Warehouse, compiled: Sequence[CompiledMapping], left_out: Sequence[CompiledMapping] = ()
+) -> None:
+    """Make canonical.<entity> for every entity, the marts over them, and note the mappings' versions in meta.mappings.
+
+    `left_out`: what transforms.left_out gives; its records are those of canonical.out_of_scope.
+    """
     cursor = warehouse.cursor()
     try:
         cursor.execute("BEGIN")
@@ -33,6 +38,7 @@ def build_views(warehouse: Warehouse, compiled: Sequence[CompiledMapping]) -> No
         for entity in ENTITIES:
             selects = [_select(cursor, mapping) for mapping in compiled if mapping.entity == entity]
             cursor.execute(_view(cursor, entity, [select for select in selects if select is not None]))
+        cursor.execute(_out_of_scope(cursor, left_out))
         for mart in MARTS:
             cursor.execute(sql_text(f"marts/{mart}.sql"))
         _note_mappings(cursor, compiled)
@@ -55,6 +61,14 @@ def _view(cursor: duckdb.DuckDBPyConnection, entity: str, selects: list[str]) ->
         CREATE OR REPLACE VIEW canonical.{quoted(entity)} AS
         SELECT {canonical_id} AS canonical_id, r.* FROM ({records}) AS r {identity}
     """
+
+
+def _out_of_scope(cursor: duckdb.DuckDBPyConnection, left_out: Sequence[CompiledMapping]) -> str:
+    """The records that a row filter keeps from the operational lane."""
+    selects = [_select(cursor, mapping) for mapping in left_out]
+    records = " UNION ALL ".join(f"SELECT record_id FROM ({select})" for select in selects if select is not None)
+    nothing = "SELECT CAST(NULL AS VARCHAR) AS record_id WHERE false"
+    return f"CREATE OR REPLACE VIEW canonical.out_of_scope AS {records or nothing}"
 
 
 def _select(cursor: duckdb.DuckDBPyConnection, mapping: CompiledMapping) -> str | None:

@@ -83,7 +83,7 @@ def query(
     from warehouse.store import Warehouse
 
     settings = load_settings(config)
-    with Warehouse.open(settings.warehouse, read_only=True) as warehouse:
+    with Warehouse.open(settings.warehouse, read_only=True) as warehouse, warehouse.querying():
         result = run_query(warehouse, sql)
     if as_json:
         print_json([dict(zip(result.columns, row, strict=True)) for row in result.rows])

@@ -16,6 +16,9 @@ FROM canonical.sales_order AS o LEFT JOIN lines AS l ON l.source = o.source AND 
 WHERE o.source <> 'odoo'
 WINDOW repeated AS (PARTITION BY o.source, o.duplicate_key ORDER BY o.ordered_at, o.source_key);
 
+-- Orders that a row filter keeps from the operational lane: they were never to go to Odoo.
+CREATE OR REPLACE TEMP TABLE out_of_scope AS SELECT DISTINCT record_id FROM canonical.out_of_scope;
+
 -- Odoo's side. Grain: one sale.order. bound_id: the thing that the bridge says it is.
 CREATE OR REPLACE TEMP TABLE odoo_orders AS
 WITH lines AS (

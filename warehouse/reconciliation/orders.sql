@@ -4,6 +4,7 @@ INSERT INTO recon.orders
 WITH pairs AS (
     SELECT c.*, o.id AS odoo_id, o.name AS odoo_name, o.state, o.amount AS odoo_amount, o.quantity AS odoo_quantity,
         o.delivered, f.shipped, b.status AS bridge_status, x.odoo_id AS bound_odoo_id,
+        s.record_id IS NOT NULL AS is_left_out,
         d.reason AS dead_reason, d.error AS dead_error, p.parked_reason, p.has_pending,
         coalesce(p.in_flight_since, CASE WHEN b.record_id IS NULL THEN c.ordered_at END) AS in_flight_since,
         p.delivered_at > greatest($odoo_seen_until, $started_at - to_minutes($timing_minutes)) AS ahead_of_mirror,
@@ -17,9 +18,11 @@ WITH pairs AS (
     LEFT JOIN bridge_records AS b ON b.record_id = c.record_id
     LEFT JOIN dead_letters AS d ON d.order_id = c.record_id
     LEFT JOIN progress AS p ON p.order_id = c.record_id
+    LEFT JOIN out_of_scope AS s ON s.record_id = c.record_id
 ), judged AS (
     SELECT *, odoo_amount - amount AS difference,
         CASE
+            WHEN odoo_id IS NULL AND is_left_out THEN 'out_of_scope'
             WHEN odoo_id IS NULL AND (bridge_status = 'duplicate' OR occurrence > 1) THEN 'duplicate'
             WHEN odoo_id IS NULL THEN 'missing_in_odoo'
             WHEN NOT same_status THEN 'status_break'
@@ -45,6 +48,7 @@ SELECT $run_id, source, order_key, order_number, canonical_id, odoo_id, odoo_nam
         WHEN is_timing AND ahead_of_mirror THEN 'delivered, but the mirror of Odoo does not reach that far yet'
         WHEN is_timing AND bridge_status IS NULL THEN 'newer than what the operational lane has taken'
         WHEN is_timing THEN 'on its way to Odoo'
+        WHEN verdict = 'out_of_scope' THEN 'a row filter keeps it from the operational lane'
         WHEN verdict = 'duplicate' THEN 'the channel sent it before, as ' || first_number
         WHEN verdict = 'missing_in_odoo' AND dead_reason IS NOT NULL THEN dead_reason
         WHEN verdict = 'missing_in_odoo' AND parked_reason IS NOT NULL THEN parked_reason
