@@ -96,7 +96,8 @@ def verify_source(settings: Settings, name: str, *, console: Console | None) -> 
             relations = describe(view.connection, source.table_names)
             quiet = console is None or not console.is_terminal
             each = track(relations, f"verifying {name}", console=console, disable=quiet, transient=True)
-            tables = [_compare(view.connection, warehouse, name, relation) for relation in each]
+            with warehouse.querying():
+                tables = [_compare(view.connection, warehouse, name, relation) for relation in each]
             return SourceVerdict(source=name, lsn=view.lsn, tables=tables)
 
 

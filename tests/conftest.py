@@ -12,7 +12,12 @@ import subprocess
 import pytest
 
 # The fixtures `postgres` and `database`, `sources`, and `lane`.
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.sources", "tests.fixtures.delivery", "tests.fixtures.bridge"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.sources",
+    "tests.fixtures.delivery",
+    "tests.fixtures.bridge",
+]
 
 
 def java_major() -> int:

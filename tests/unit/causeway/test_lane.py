@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -26,7 +27,7 @@ QUICK = CaptureSettings(reconnect_first_s=0.001, reconnect_longest_s=0.002, stat
 
 
 def batch(lsn: int, *, rows: int = 1, complete: bool = True, kind: BatchKind = BatchKind.STREAM) -> ChangeBatch:
-    columns: dict[str, pa.Array] = {name: pa.nulls(rows, type_) for name, type_ in META_COLUMNS}
+    columns: dict[str, Any] = {name: pa.array([None] * rows, type_) for name, type_ in META_COLUMNS}
     columns["id"] = pa.array([str(n) for n in range(rows)], pa.string())
     changes = (TableChanges(relation=RELATION, rows=pa.table(columns)),) if rows else ()
     return ChangeBatch(kind=kind, position=position(lsn), changes=changes, complete=complete, transactions=1)

@@ -52,7 +52,9 @@ def test_every_dependency_of_the_project_is_pinned() -> None:
 
 @pytest.mark.slow
 def test_the_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
-    pytest.importorskip("setuptools", minversion="77", reason="make test installs the setuptools that builds the project")
+    pytest.importorskip(
+        "setuptools", minversion="77", reason="make test installs the setuptools that builds the project"
+    )
     source = tmp_path / "source"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
