@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -26,11 +26,14 @@ from causeway.exits import Exit
 from causeway.lane import SourceProgress
 from causeway.operational import OperationalLane
 from causeway.runfiles import RunFolder
-from causeway.sources import current_ends
+from causeway.sources import Sources, current_ends
+from config.errors import CausewayError, in_our_words
 from config.settings import Lane, Settings
 
 SUPERVISOR_VARIABLE = "CAUSEWAY_SUPERVISOR_PID"
 STATUS_INTERVAL_S = 0.5
+# A walsender tells how far it has sent, which is no further than we have read: the lag of a slow lane would look like none.
+ENDS_INTERVAL_S = 10.0
 # A lane promises to end within 5 s of a signal.
 LONGEST_END_S = 4.5
 
@@ -45,7 +48,7 @@ def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
             kind = OperationalLane if lane is Lane.OPERATIONAL else AnalyticalLane
             running = kind(settings, stop=stop, wake=wake)
             until = current_ends(settings.sources_of(lane)) if until_caught_up else None
-            with _Status(folder, running, stop, wake):
+            with _Status(folder, running, stop, wake), _server_ends(settings.sources_of(lane), running):
                 running.run(until)
     finally:
         lock.close()
@@ -84,6 +87,24 @@ def _deadline(stop: threading.Event) -> Iterator[None]:
         stop.set()
 
 
+@contextmanager
+def _server_ends(sources: Sources, lane: OperationalLane | AnalyticalLane) -> Iterator[None]:
+    """Ask each source now and then, on an ordinary connection, where its log ends."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(ENDS_INTERVAL_S):
+            for name, progress in lane.loop.progress.items() if lane.loop is not None else ():
+                with suppress(CausewayError):  # its reader meets the same trouble, and says so
+                    progress.server_end = max(progress.server_end, current_ends({name: sources[name]})[name])
+
+    threading.Thread(target=watch, name="server ends", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
 class _Status:
     """Writes the lane's status file twice a second, and a last time at its end."""
 
@@ -108,7 +129,7 @@ class _Status:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._ended.set()
         self._thread.join(timeout=2.0)
-        self._write("failed" if error else "stopped", str(error or ""))
+        self._write("failed" if error else "stopped", str(in_our_words(error)) if isinstance(error, Exception) else "")
 
     def _work(self) -> None:
         supervisor = int(os.environ.get(SUPERVISOR_VARIABLE, "0"))
@@ -123,22 +144,21 @@ class _Status:
         rss = psutil.Process().memory_info().rss
         self._highest_rss = max(self._highest_rss, rss)
         progress = self._lane.loop.progress if self._lane.loop is not None else {}
-        self._folder.write_status(
-            self._lane.lane,
-            {
-                "lane": self._lane.lane.value,
-                "pid": os.getpid(),
-                "state": state,
-                "error": error,
-                "started_at": self._started_at.isoformat(),
-                "written_at": datetime.now(UTC).isoformat(),
-                "uptime_s": round(time.time() - self._started_at.timestamp(), 1),
-                "rss_bytes": rss,
-                "highest_rss_bytes": self._highest_rss,
-                "sources": {name: describe_progress(item) for name, item in progress.items()},
-                **self._extra,
-            },
-        )
+        said = {
+            "lane": self._lane.lane.value,
+            "pid": os.getpid(),
+            "state": state,
+            "error": error,
+            "started_at": self._started_at.isoformat(),
+            "written_at": datetime.now(UTC).isoformat(),
+            "uptime_s": round(time.time() - self._started_at.timestamp(), 1),
+            "rss_bytes": rss,
+            "highest_rss_bytes": self._highest_rss,
+            "sources": {name: describe_progress(item) for name, item in progress.items()},
+            **self._extra,
+        }
+        with suppress(OSError):  # a full disk: what the lane captures is worth more than what it says of itself
+            self._folder.write_status(self._lane.lane, said)
 
 
 def describe_progress(progress: SourceProgress) -> dict[str, Any]:
