@@ -40,6 +40,8 @@ def additions(source: str, known: Relation, announced: Relation, mirrored: froze
     """
     if announced.oid != known.oid:
         raise _stop(source, announced, "was dropped and created again", REBUILD)
+    if announced.qualified_name != known.qualified_name:
+        raise _stop(source, announced, f"was called {known.qualified_name} before", REBUILD)
     check_capturable(source, announced)
     before = {column.name: column for column in known.columns}
     now = {column.name: column for column in announced.columns}
