@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from benchmarks.run import Run
 from benchmarks.workload import TABLE, Workload, slot_at_start
@@ -94,7 +94,7 @@ def run_debezium(workload: Workload, event_format: EventFormat) -> Run:
         logging_file.write_text(_LOGGING)
         engine = DebeziumEngine(
             properties=_properties(workload, slot, Path(folder, "offsets")),
-            handler=counter,
+            handler=cast("Any", counter),
             format=event_format,
             jvm_opts=[f"-Dlog4j2.configurationFile={logging_file}"],
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from config.errors import CausewayError, ErrorKind
 from warehouse.store import Warehouse
@@ -33,7 +34,7 @@ def run_query(warehouse: Warehouse, text: str) -> QueryResult:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         # Through Arrow: DuckDB makes Python objects of instants only where pytz is installed.
         table = cursor.execute(text).to_arrow_table()
-        values = [column.to_pylist() for column in table.columns]
+        values = [_values(cursor, column) for column in table.columns]
         return QueryResult(columns=tuple(table.column_names), rows=list(zip(*values, strict=True)))
     except duckdb.Error as error:
         raise CausewayError(
@@ -41,6 +42,17 @@ def run_query(warehouse: Warehouse, text: str) -> QueryResult:
         ) from error
     finally:
         cursor.close()
+
+
+def _values(cursor: duckdb.DuckDBPyConnection, column: pa.ChunkedArray) -> list[Any]:
+    """Return a column as Python values; as DuckDB's text where Python has no such date (infinity, the year 12000, BC)."""
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        cursor.register("_column", pa.table({"v": column}))
+        texts = cursor.execute("SELECT CAST(v AS VARCHAR) AS v FROM _column").to_arrow_table()
+        cursor.unregister("_column")
+        return texts["v"].to_pylist()
 
 
 def _check(cursor: duckdb.DuckDBPyConnection, text: str) -> None:

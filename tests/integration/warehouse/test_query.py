@@ -23,6 +23,11 @@ def test_values_come_as_python_values(warehouse: Warehouse) -> None:
     assert found.rows == [(1, Decimal("1.50"), instant, date(2026, 3, 2), None, "x", [1, 2], 7)]
 
 
+def test_what_python_has_no_date_for_comes_as_text(warehouse: Warehouse) -> None:
+    found = run_query(warehouse, "SELECT 'infinity'::TIMESTAMPTZ, DATE '12000-01-01', '-infinity'::TIMESTAMP, 1")
+    assert found.rows == [("infinity", "12000-01-01", "-infinity", 1)]
+
+
 def test_no_rows_still_have_columns(warehouse: Warehouse) -> None:
     found = run_query(warehouse, "FROM meta.positions SELECT source, lsn")
     assert (found.columns, found.rows) == (("source", "lsn"), [])
