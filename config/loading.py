@@ -83,7 +83,14 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         raise SettingsError([f"is not YAML: {' '.join(str(error).split())}"], file) from error
     if not isinstance(tree, dict):
         raise SettingsError(["must be a mapping of settings at its top level"], file)
-    return tree
+    return {key: _unshared(value) for key, value in tree.items()}
+
+
+def _unshared(node: Any) -> Any:
+    """Copy what an anchor lets several places share: secrets are put in at each."""
+    if isinstance(node, dict):
+        return {key: _unshared(value) for key, value in node.items()}
+    return [_unshared(item) for item in node] if isinstance(node, list) else node
 
 
 def _resolve_secrets(node: Any, path: str, folder: Path, problems: list[str]) -> None:

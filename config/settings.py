@@ -250,6 +250,18 @@ class Settings(Model):
             raise ValueError(f"{', '.join(reserved)}: the warehouse uses this name for a schema of its own")
         return value
 
+    @field_validator("sources")
+    @classmethod
+    def _no_shared_mirrors(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        # The warehouse's schema of a source's tables, as in warehouse.names.
+        owners: dict[str, str] = {}
+        for name, source in value.items():
+            for schema in {table.partition(".")[0] for table in source.table_names}:
+                mirror = (name if schema in ("public", name) else f"{name}_{schema}").casefold()
+                if (owner := owners.setdefault(mirror, name)) != name:
+                    raise ValueError(f"{owner} and {name} would both be mirrored in the warehouse's schema {mirror}")
+        return value
+
     @field_validator("warehouse")
     @classmethod
     def _not_named_as_a_source(cls, value: WarehouseSettings, info: ValidationInfo) -> WarehouseSettings:

@@ -143,3 +143,17 @@ def test_a_warehouse_named_as_a_source_is_refused(tmp_path: Path) -> None:
 def test_a_schedule_that_is_no_cron_expression_is_refused(tmp_path: Path, schedule: str) -> None:
     (problem,) = problems(write(tmp_path, reconcile={"schedule": schedule}))
     assert problem.startswith("reconcile.schedule: is not a cron expression: ")
+
+
+def test_two_sources_that_would_share_a_mirror_are_refused(tmp_path: Path) -> None:
+    shop = {**GOOD["sources"]["shop"], "tables": ["eu.orders"]}
+    file = write(tmp_path, sources={"shop": shop, "shop_eu": GOOD["sources"]["shop"]})
+    assert problems(file) == ["sources: shop and shop_eu would both be mirrored in the warehouse's schema shop_eu"]
+
+
+def test_an_anchor_may_hold_a_secret_for_several_places(tmp_path: Path) -> None:
+    shared = GOOD["sources"]["shop"]
+    file = write(tmp_path, sources={"shop": shared, "market": shared})
+    assert "*id" in file.read_text()
+    passwords = [source.connection.password for source in load_settings(file).sources.values()]
+    assert [password.get_secret_value() for password in passwords if password] == ["s3cret", "s3cret"]
