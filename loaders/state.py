@@ -111,6 +111,13 @@ def prepare(settings: StateSettings) -> None:
             connection.execute("INSERT INTO state_version (version) VALUES (%s)", [version])
 
 
+def forget_position(settings: StateSettings, source: str, lane: str) -> None:
+    """Take a source's position away for good: its slot is gone, so the lane's next run begins with a new snapshot."""
+    with connect(settings, application_name="causeway state") as connection, translated("forgetting a position"):
+        if _exists(connection, settings.db_schema):
+            connection.execute("DELETE FROM positions WHERE source = %s AND lane = %s", [source, lane])
+
+
 def lock_writers(connection: psycopg.Connection[Row]) -> None:
     """Wait until no other transaction changes outbox rows, until this one ends.
 

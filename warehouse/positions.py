@@ -6,6 +6,7 @@ import duckdb
 
 from cdc.batch import ChangeBatch, Position
 from cdc.lsn import Lsn
+from warehouse.store import Warehouse, translate
 
 _READ = "SELECT source, lane, lsn, slot, system_identifier, timeline FROM meta.positions WHERE source = ?"
 _MOVE = """
@@ -55,3 +56,14 @@ def write_position(
 def forget_position(connection: duckdb.DuckDBPyConnection, source: str) -> None:
     """Take a source's position away: its snapshot begins again."""
     connection.execute(_FORGET, [source])
+
+
+def forget_source(warehouse: Warehouse, source: str) -> None:
+    """Take a source's position away for good: its slot is gone, so the lane's next run begins with a new snapshot."""
+    cursor = warehouse.cursor()
+    try:
+        forget_position(cursor, source)
+    except duckdb.Error as error:
+        raise translate(error, "forgetting a position", source=source) from error
+    finally:
+        cursor.close()

@@ -44,7 +44,7 @@ def run_query(warehouse: Warehouse, text: str) -> QueryResult:
         cursor.close()
 
 
-def _values(cursor: duckdb.DuckDBPyConnection, column: pa.ChunkedArray) -> list[Any]:
+def _values(cursor: duckdb.DuckDBPyConnection, column: pa.ChunkedArray[Any]) -> list[Any]:
     """Return a column as Python values; as DuckDB's text where Python has no such date (infinity, the year 12000, BC)."""
     try:
         return column.to_pylist()

@@ -42,18 +42,22 @@ def create(
 def drop(
     source: SourceArgument, config: ConfigOption = DEFAULT_CONFIG, lane: LaneOption = None, as_json: JsonOption = False
 ) -> None:
-    """Drop a source's slots and publications. A lane that read from them needs a new snapshot afterwards."""
+    """Drop a source's slots and publications, and forget how far the lanes were: their next run begins with a new snapshot.
+
+    The lanes must not be running.
+    """
+    from causeway.rebuilding import forget
     from cdc import slots
 
     settings = load_settings(config)
-    _each_lane(
-        "drop",
-        lambda connection, _source, _lane, slot: slots.drop(connection, slot),
-        settings,
-        source,
-        lane,
-        as_json=as_json,
-    )
+
+    def drop_and_forget(connection: Any, _source: Any, of: Lane, slot: str) -> list[Any]:
+        # In this order: a slot that is in use is refused before anything is forgotten.
+        steps = slots.drop(connection, slot)
+        forget(settings, source, of)
+        return steps
+
+    _each_lane("drop", drop_and_forget, settings, source, lane, as_json=as_json)
 
 
 @app.command("status")

@@ -53,14 +53,17 @@ def play_day(folder: Path, *, seed: int, quiet: bool, orders: int = 2_000) -> De
         with bridge_process(stage.config) as process:
             progress = BridgeProgress(stage.settings, process, stage.tell)
             _wait_for_both(stage, progress)
+            started = time.monotonic()
             stage.tell(f"The bridge runs. {orders:,} orders come in over two channels; the warehouse ships")
             day.trade(stage.sources)
             _wait_for_both(stage, progress)
             stage.tell("Late in the day: listings arrive, orders are deleted")
             day.late(stage.sources)
             _wait_for_both(stage, progress)
+            bridged_s = time.monotonic() - started
         stage.report.expected_exceptions = count_kinds([item.kind for item in day.exceptions])
         _conclude(stage)
+        stage.report.rows_per_second = round(stage.report.rows_captured / bridged_s)
     return stage.report
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,13 +79,23 @@ def print_report(report: DemoReport) -> None:
     print_table("orders, channel against Odoo", ("status", "orders"), sorted(report.reconciliation.items()))
     out.print("[bold]Extracts[/bold]")
     for file in report.extracts:
-        out.print(f"  {file}", markup=False)
+        out.print(f"  {_short(Path(file))}", markup=False)
     out.print("[bold]Three queries to try[/bold]")
+    config = _short(report.folder / "causeway.yaml")
     for query in QUERIES:
-        out.print(f'  causeway query --config {report.folder / "causeway.yaml"} "{query}"', markup=False)
+        out.print(f'  {_program()} query --config {config} "{query}"', markup=False)
     out.print(
         f"The warehouse, the settings and the extracts stay in {report.folder}; nothing is left running.", markup=False
     )
+
+
+def _program() -> str:
+    """The command as it was called, so that a line can be copied."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "causeway" else "causeway"
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _figures(report: DemoReport, equal: str) -> list[tuple[str, str]]:
