@@ -26,7 +26,7 @@ from warehouse.reconciliation import reconcile
 from warehouse.store import Warehouse
 from warehouse.views import build_views
 
-_MIRRORED = ("streaming", "caught_up")
+_MIRRORED = ("streaming", "caught_up", "failed")
 
 
 class AnalyticalLane:

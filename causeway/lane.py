@@ -17,11 +17,12 @@ from typing import Protocol
 
 from loguru import logger
 
+from causeway.sources import naming
 from cdc.batch import BatchKind, ChangeBatch, Position
 from cdc.destination import Destination
 from cdc.lsn import ZERO, Lsn
 from cdc.relation import Relation
-from config.errors import CausewayError, Disposition
+from config.errors import CausewayError, Disposition, ErrorKind
 from config.settings import CaptureSettings
 
 IDLE_WAIT_S = 0.1
@@ -63,7 +64,7 @@ class SourceProgress:
     batches: int = 0
     transactions: int = 0
     last_commit_at: datetime | None = None
-    state: str = "starting"  # starting, snapshot, streaming, waiting, caught_up
+    state: str = "starting"  # starting, snapshot, streaming, waiting, caught_up, failed
     error: str = ""
 
     @property
@@ -84,12 +85,31 @@ class _Feed:
     open_at: float = 0.0
     stored_at: float = 0.0
     put_off: ChangeBatch | None = None  # only moves the position; stored when that is due, unless rows come first
+    failure: CausewayError | None = (
+        None  # what a person must mend; the source stands still until the lane is started again
+    )
+
+
+# Troubles of one source, whatever the others do; any other that waiting does not mend is the destination's, and everybody's.
+_OF_ONE_SOURCE = frozenset(
+    {
+        ErrorKind.AUTHENTICATION,
+        ErrorKind.PRIVILEGE,
+        ErrorKind.SERVER_SETTINGS,
+        ErrorKind.SLOT_MISSING,
+        ErrorKind.GAP,
+        ErrorKind.IDENTITY,
+        ErrorKind.SCHEMA,
+        ErrorKind.PROTOCOL,
+    }
+)
 
 
 class LaneLoop:
     """Pumps every reader's batches into one destination until told to stop, or until all have caught up.
 
-    `run` raises CausewayError when a source fails in a way that waiting does not mend; by then nothing half is stored.
+    A source that fails in a way that waiting does not mend stands still with nothing half stored, and the others go on; `run`
+    raises the first such CausewayError when there is nothing else left to do.
     """
 
     def __init__(
@@ -129,22 +149,25 @@ class LaneLoop:
         finally:
             for feed in self._feeds:
                 self._close(feed)
+        failures = [feed.failure for feed in self._feeds if feed.failure is not None]
+        if failures and not self._stop.is_set():
+            raise failures[0]
 
     def _done(self) -> bool:
-        return self._bounded and all(feed.progress.state == "caught_up" for feed in self._feeds)
+        ended = ("caught_up", "failed") if self._bounded else ("failed",)
+        return all(feed.progress.state in ended for feed in self._feeds)
 
     def _turn(self, feed: _Feed) -> bool:
         """Give one source its turn; True where there was something to do."""
         try:
-            if not feed.opened and not self._open(feed):
-                return False
-            return self._pump(feed)
+            with naming(feed.reader.name):
+                return (feed.opened or self._open(feed)) and self._pump(feed)
         except CausewayError as error:
             self._fail(feed, error)
             return False
 
     def _open(self, feed: _Feed) -> bool:
-        if time.monotonic() < feed.open_at or feed.progress.state == "caught_up":
+        if time.monotonic() < feed.open_at or feed.progress.state in ("caught_up", "failed"):
             return False
         position = self._destination.position(feed.reader.name)
         feed.opened, feed.put_off = True, None  # a failing open may hold resources too: closing is always due
@@ -218,16 +241,20 @@ class LaneLoop:
         logger.info("{}: caught up at {}, {} rows", feed.reader.name, feed.progress.durable, feed.progress.rows)
 
     def _fail(self, feed: _Feed, error: CausewayError) -> None:
-        """Roll back and close; wait and try again where that may help, else end the lane."""
+        """Roll back and close; wait and try again where that may help, else leave the source standing, or end the lane."""
         self._destination.rollback()
         self._close(feed)
+        if error.kind in _OF_ONE_SOURCE:
+            feed.failure, feed.progress.state, feed.progress.error = error, "failed", str(error)
+            logger.error("{} This source stands still until the lane is started again.", error)
+            return
         if error.disposition is not Disposition.RETRY or (self._bounded and feed.failures >= 3):
             raise error
         wait_s = min(self._capture.reconnect_first_s * 2**feed.failures, self._capture.reconnect_longest_s)
         feed.failures += 1
         feed.open_at = time.monotonic() + wait_s
         feed.progress.state, feed.progress.error = "waiting", str(error)
-        logger.warning("{}: {} Next attempt in {:.1f} s.", feed.reader.name, error, wait_s)
+        logger.warning("{} Next attempt in {:.1f} s.", error, wait_s)
 
     def _close(self, feed: _Feed) -> None:
         if feed.opened:

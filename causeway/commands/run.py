@@ -35,7 +35,7 @@ def run(
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Say what the lanes are doing: exit code 0 where both run, 1 where one does not."""
+    """Say what the lanes are doing: exit code 0 where both run, 1 where one does not or a source of it stands still."""
     from causeway.runfiles import RunFolder
 
     settings = load_settings(config)
@@ -46,7 +46,8 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     else:
         for name, said in lanes.items():
             _print_lane(name, said)
-    if not all(said["running"] for said in lanes.values()):
+    sources = [source for said in lanes.values() for source in said["sources"].values()]
+    if not all(said["running"] for said in lanes.values()) or any(source["state"] == "failed" for source in sources):
         raise typer.Exit(Exit.FOUND)
 
 

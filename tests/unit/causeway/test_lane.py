@@ -43,8 +43,8 @@ Step = ChangeBatch | CausewayError | None
 class ScriptedReader:
     """Hands out what the script of the current opening says; the last script repeats nothing and has caught up."""
 
-    def __init__(self, *scripts: Sequence[Step], log: list[str]) -> None:
-        self.name = "shop"
+    def __init__(self, *scripts: Sequence[Step], log: list[str], name: str = "shop") -> None:
+        self.name = name
         self._scripts = [list(script) for script in scripts]
         self._steps: list[Step] = []
         self._log = log
@@ -148,6 +148,37 @@ def test_a_gap_ends_the_lane_with_nothing_half_stored(log: list[str]) -> None:
     with pytest.raises(CausewayError, match="behind"):
         run(log, ScriptedReader([batch(1), gap], log=log), RecordingDestination(log))
     assert log[-2:] == ["rollback", "close"]
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_one_sources_gap_leaves_the_others_going_and_is_raised_at_the_end(log: list[str], bounded: bool) -> None:
+    gap = CausewayError(ErrorKind.GAP, "behind")
+    other_log: list[str] = []
+    stop = threading.Event()
+    loop = LaneLoop(
+        RecordingDestination(other_log),
+        [ScriptedReader([gap], log=log), ScriptedReader([batch(1), batch(2), batch(3)], log=other_log, name="market")],
+        wake=threading.Event(),
+        stop=stop,
+        capture=QUICK,
+        until={"shop": Lsn(1000), "market": Lsn(1000)} if bounded else None,
+        after_turn=lambda: stop.set() if not bounded and "confirm 0/3" in other_log else None,
+    )
+    if bounded:
+        with pytest.raises(CausewayError, match="shop: behind"):
+            loop.run()
+    else:
+        loop.run()  # it is the one who stops it that ends it
+    assert "confirm 0/3" in other_log
+    assert loop.progress["shop"].state == "failed"
+    assert "behind" in loop.progress["shop"].error
+
+
+def test_a_trouble_of_the_destination_ends_the_lane_at_once(log: list[str]) -> None:
+    full = CausewayError(ErrorKind.WAREHOUSE, "disk full")
+    with pytest.raises(CausewayError, match="disk full"):
+        run(log, ScriptedReader([full, batch(1)], log=log), RecordingDestination(log))
+    assert not any(line.startswith("apply") for line in log)
 
 
 def test_an_idle_source_stores_its_position_seldom(log: list[str]) -> None:
