@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import Any
 import duckdb
 import psutil
 import pytest
+import yaml
+from psycopg.conninfo import conninfo_to_dict
 
 from sandbox.day.exceptions import seeded_exceptions
 
@@ -25,22 +28,27 @@ def demo(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, dict[str, Any], set[str]]:
+def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, dict[str, Any], list[str]]:
     folder = tmp_path_factory.mktemp("demo") / "day"
-    before = _our_processes()
     code, report = demo(folder)
-    return folder, code, report, _our_processes() - before
+    return folder, code, report, _processes_of(folder)
 
 
-def _our_processes() -> set[str]:
-    return {f"{p.pid} {p.name()}" for p in psutil.process_iter() if "postgres" in p.name() or _is_causeway(p)}
+def _processes_of(folder: Path) -> list[str]:
+    """Processes that name the demo's folder or its Postgres's in their command line."""
+    postgres = _postgres_folder(folder)
+    named = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            line = " ".join(process.cmdline())
+            if str(folder) in line or str(postgres) in line:
+                named.append(line)
+    return named
 
 
-def _is_causeway(process: psutil.Process) -> bool:
-    try:
-        return "causeway" in process.cmdline() or "sandbox.odoo" in process.cmdline()
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False
+def _postgres_folder(folder: Path) -> Path:
+    settings = yaml.safe_load((folder / "causeway.yaml").read_text())
+    return Path(str(conninfo_to_dict(settings["sources"]["shop"]["connection"]["dsn"])["host"])).parent
 
 
 def rows(folder: Path, sql: str) -> set[tuple[Any, ...]]:
@@ -97,7 +105,9 @@ def test_the_extracts_are_there_and_say_what_they_were_made_of(day: Any) -> None
 
 
 def test_nothing_is_left_running(day: Any) -> None:
-    assert day[3] == set()
+    folder, _, _, left = day
+    assert left == []
+    assert not _postgres_folder(folder).exists()
 
 
 def test_a_folder_that_is_not_a_demos_is_left_alone(tmp_path: Path) -> None:
