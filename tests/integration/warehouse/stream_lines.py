@@ -8,7 +8,6 @@ Prints one JSON object: rows, seconds, rows_per_second, peak_rss_bytes. Batches 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.run import peak_rss_bytes
 from cdc.batch import TableChanges
 from config.settings import WarehouseSettings
 from tests.integration.warehouse.source_table import batch, meta_columns, relation, snapshot
@@ -71,7 +71,7 @@ def stream(file: Path, rows: int, batch_rows: int) -> dict[str, float]:
             mirror.apply(batch(lsn, changes))
             seconds += time.perf_counter() - started
         mirror.close()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_rss_bytes()
     return {"rows": rows, "seconds": seconds, "rows_per_second": rows / seconds, "peak_rss_bytes": peak}
 
 

@@ -28,5 +28,3 @@ def test_half_a_million_lines_stay_within_the_lanes_memory(tmp_path: Path) -> No
     measured = json.loads(done.stdout)
     assert measured["rows"] == ROWS
     assert measured["peak_rss_bytes"] < MOST_BYTES
-    # Far below what it takes (0.5 M rows/s on 2 cores): it tells a wrong plan from a slow machine.
-    assert measured["rows_per_second"] > 50_000
