@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from cdc.batch import BatchKind
@@ -125,9 +123,7 @@ def test_a_second_outbox_goes_on_where_the_first_ended(lane: OperationalEnd) -> 
 
 
 @pytest.mark.slow
-def test_ten_thousand_records_arrive_in_a_few_seconds(lane: OperationalEnd) -> None:
+def test_ten_thousand_records_arrive_in_one_transaction(lane: OperationalEnd) -> None:
     changes = [line(key=f"{number}", order_key=f"o{number // 3}", line_number=number) for number in range(10_000)]
-    started = time.monotonic()
     lane.arrive(*changes)
-    # 10,000 a second on two idle cores; a busy machine gets five times that.
-    assert time.monotonic() - started < 5
+    assert lane.rows("SELECT status, count(*) FROM outbox GROUP BY status") == [("pending", 10_000)]
