@@ -168,7 +168,12 @@ class OdooSettings(Model):
     user: str = Field(min_length=1, description="login of the integration user")
     password: SecretStr = Field(description="password or API key; from the environment or a file only")
     prefix: Name = Field(default="causeway", description="module part of the external ids that the bridge writes")
-    timeout_s: float = Field(default=120.0, gt=0, description="seconds to wait for a reply")
+    timeout_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="seconds to wait for a reply, and how long Odoo may go on with a call whose caller is gone: "
+        "at least its limit_time_real",
+    )
     batch_records: int = Field(default=500, ge=1, le=2000, description="records in one load() call")
 
 

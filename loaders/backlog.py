@@ -15,14 +15,22 @@ from loaders.state import connect, translated
 # Only what is not settled: an index of its own, small as long as delivery keeps up.
 _COUNT = """
 SELECT status, count(*), min(first_seen_at) FROM outbox WHERE status IN ('pending', 'parked', 'dead') GROUP BY status
+UNION ALL
+SELECT 'recheck', count(*), NULL FROM outbox
+WHERE status <> 'pending' AND record_id IN (SELECT unnest(record_ids) FROM calls_under_way)
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
-    """Records that are not in Odoo, by status. `oldest_pending_s`: since the oldest pending one was first seen."""
+    """Records that are not in Odoo, by status. `oldest_pending_s`: since the oldest pending one was first seen.
+
+    `rechecks`: those of the pending that were settled, but are looked at once more because Odoo may still be at work on a call
+    whose end nobody saw.
+    """
 
     pending: int = 0
+    rechecks: int = 0
     parked: int = 0
     dead: int = 0
     oldest_pending_s: float | None = None
@@ -49,8 +57,10 @@ class BacklogCounter:
                 rows = {row[0]: row[1:] for row in self._connection.execute(_COUNT)}
                 self._connection.rollback()
         pending, oldest = rows.get("pending", (0, None))
+        rechecks = rows["recheck"][0]
         return Backlog(
-            pending=pending,
+            pending=pending + rechecks,
+            rechecks=rechecks,
             parked=rows.get("parked", (0,))[0],
             dead=rows.get("dead", (0,))[0],
             oldest_pending_s=(datetime.now(UTC) - oldest).total_seconds() if oldest else None,

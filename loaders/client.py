@@ -49,6 +49,7 @@ class OdooClient:
         self._connection = HttpConnection(settings.url)
         self._odoo: Any = None
         self._logged_in = False
+        self.carried_out = 0  # calls that change things, of which Odoo has said that they are done
 
     @property
     def version(self) -> str:
@@ -81,6 +82,7 @@ class OdooClient:
             failpoint("delivery.before_call")
         result = self._send_again_after_a_race(parameters)
         if method not in _READING:
+            self.carried_out += 1
             failpoint("delivery.after_call")
         return result
 

@@ -3,6 +3,7 @@
 Contract: any number of deliverers may run, in any number of processes (claims). A deliverer owns its connections; when Odoo or
 the state database fails in a way that may pass, it closes them, waits and begins again. What was in the air is due again, and
 harmless: rows are loaded by external id, and every action reads Odoo's state first. Nothing is held in memory between batches.
+Odoo may still be at work on a call whose caller is gone: what such a call may undo is delivered once more later (rechecks).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,7 @@ from loaders.backoff import Backoff
 from loaders.claims import Claims, Due
 from loaders.client import OdooClient
 from loaders.outcomes import Outcomes
+from loaders.rechecks import Rechecks
 from loaders.state import connect, prepare
 from loaders.steps import Step, delivery_steps
 from loaders.work import Work
@@ -49,11 +52,12 @@ class DeliveryReport:
 
 @dataclass(kw_only=True, slots=True)
 class _Connections:
-    """`state` for short transactions, `claims` for the one that stays open during a call."""
+    """`state` for short transactions, `held` for the one that stays open during a call and for what shows that we live."""
 
     state: psycopg.Connection[tuple[Any, ...]]
     held: psycopg.Connection[tuple[Any, ...]]
     claims: Claims
+    rechecks: Rechecks
 
     def close(self) -> None:
         self.state.close()
@@ -122,12 +126,13 @@ class Deliverer:
             state, held = (
                 connect(self._state, application_name=f"causeway delivery {use}") for use in ("state", "claims")
             )
-            self._connections = _Connections(state=state, held=held, claims=Claims(held))
+            rechecks = Rechecks(state, held, grace_s=self._odoo.timeout_s)
+            self._connections = _Connections(state=state, held=held, claims=Claims(held), rechecks=rechecks)
         return self._connections
 
     def _round(self, connections: _Connections, report: DeliveryReport, stop: threading.Event | None) -> bool:
         """Go through the steps once, each as long as it finds something; tell whether anything was done."""
-        worked = False
+        worked = connections.rechecks.make_due(self._work(connections)) > 0
         for step in self._steps:
             turns = itertools.count() if step.batches_a_round is None else range(step.batches_a_round)
             for _ in turns:
@@ -151,9 +156,15 @@ class Deliverer:
     def _act(self, step: Step, connections: _Connections, batch: Sequence[Due]) -> Counter[str]:
         work = self._work(connections)
         started = time.monotonic()
+        batch_id = connections.rechecks.begin(batch)
+        carried_out = self._client.carried_out
         try:
             step.act(work, batch)
         except CausewayError as error:
+            if error.kind is not ErrorKind.UNKNOWN_OUTCOME and self._client.carried_out == carried_out:
+                # Odoo was told nothing. Without this an Odoo that is away would leave a batch behind with every attempt.
+                with suppress(CausewayError):
+                    connections.rechecks.withdraw(batch_id)
             if error.kind in _OF_RECORDS:
                 self._blame(step, connections, batch, error)
             raise
@@ -162,7 +173,7 @@ class Deliverer:
             raise CausewayError(
                 ErrorKind.INTERNAL, f"The step {step.name} left {len(without)} records without an outcome."
             )
-        work.outcomes.write(connections.state)
+        work.outcomes.write(connections.state, batch_id)
         took_ms = (time.monotonic() - started) * 1000
         logger.debug("{}: {} records in {:.0f} ms: {}", step.name, len(batch), took_ms, dict(work.outcomes.counts))
         return work.outcomes.counts

@@ -129,11 +129,12 @@ class Outcomes:
         """Record ids with an outcome."""
         return {one.due.record_id for one in self._settled}
 
-    def write(self, connection: Connection) -> None:
-        """Write everything in one transaction. The collector is used up."""
+    def write(self, connection: Connection, batch_id: int | None = None) -> None:
+        """Write everything in one transaction. `batch_id`: the calls under way whose end this is. The collector is used up."""
         with translated("recording deliveries"):
             lock_writers(connection)
             self._write_all(connection)
+            connection.execute(_sql("ended"), [batch_id])
             connection.commit()
         failpoint("delivery.after_recorded")
 
@@ -143,8 +144,7 @@ class Outcomes:
         self.counts[outcome] += 1
 
     def _write_all(self, connection: Connection) -> None:
-        bindings = [(b.canonical_id, b.entity, b.model, b.external_id, b.odoo_id) for b in self._bindings]
-        _run(connection, "bind", bindings)
+        bind(connection, self._bindings)
         _run(
             connection,
             "settle",
@@ -168,6 +168,11 @@ class Outcomes:
         _run(connection, "log", self._log)
         if self._released:
             connection.execute(_sql("release"), [list(self._released)])
+
+
+def bind(connection: Connection, bindings: Sequence[Binding]) -> None:
+    """Write these things' places in Odoo into the crosswalk; part of the caller's transaction."""
+    _run(connection, "bind", [(b.canonical_id, b.entity, b.model, b.external_id, b.odoo_id) for b in bindings])
 
 
 def promote_heirs(connection: Connection, canonical_ids: Sequence[str]) -> set[str]:

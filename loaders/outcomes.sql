@@ -33,6 +33,10 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::times
 UPDATE outbox SET status = 'pending', waits_for = NULL, updated_at = now()
 WHERE status = 'parked' AND waits_for = ANY(%s)
 
+-- A batch that another deliverer took for left behind stays: both may have worked on its records.
+-- name: ended
+DELETE FROM calls_under_way WHERE batch_id = %s AND left_at IS NULL
+
 -- The thing lives on in another source's record: that one is written from now on.
 -- name: promote
 UPDATE outbox o SET status = 'pending', stage = 'load', updated_at = now()

@@ -109,6 +109,18 @@ CREATE TABLE aggregates (
     aggregate_id text PRIMARY KEY
 );
 
+CREATE SEQUENCE deliverers AS bigint;
+
+-- A batch of which Odoo may have been told something that the outbox does not know yet: written before the first call, deleted
+-- with the outcomes. A row of a deliverer that is gone has `left_at`; its records are delivered again some time after it.
+CREATE TABLE calls_under_way (
+    batch_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    deliverer  bigint NOT NULL,
+    record_ids text[] NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    left_at    timestamptz
+);
+
 -- Records that a running repetition of a snapshot has seen; what it has not seen at its end is gone at the source.
 CREATE TABLE snapshot_seen (
     source    text NOT NULL,

@@ -19,7 +19,7 @@ class Fault:
     """One failure.
 
     kind: `status` answers `status` (429, 503, ...) with `Retry-After: retry_after_s` and does nothing; `html` answers
-    200 with a page of a proxy; `delay` waits `delay_s`, then goes on; `drop_reply` does the work, commits, and closes
+    200 with a page of a proxy; `delay` waits `delay_s`, or until `until` is set, then goes on; `drop_reply` does the work, commits, and closes
     the connection without an answer; `refuse_connection` closes it and does nothing; `serialization` lets load() answer
     success with `ids: false` and Postgres's words, as Odoo's does.
     model, method: which calls it is for; None is any.
@@ -30,6 +30,7 @@ class Fault:
     status: int = 503
     retry_after_s: int | None = None
     delay_s: float = 0.0
+    until: threading.Event = field(default_factory=threading.Event)
     model: str | None = None
     method: str | None = None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
@@ -118,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
     def _failed(self, fault: Fault) -> bool:
         """Let `fault` happen; True when there is nothing more to do for this request."""
         if fault.kind == "delay":
-            time.sleep(fault.delay_s)
+            fault.until.wait(fault.delay_s)
         elif fault.kind == "status":
             retry = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
             self._send_page(fault.status, f"{fault.status}", "Please try again later", **retry)

@@ -7,12 +7,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 
 from config.errors import CausewayError, ErrorKind
-from loaders.delivery import Deliverer
 from sandbox.odoo import Fault
 from tests.fixtures.delivery import (
     OperationalEnd,
@@ -25,6 +23,8 @@ from tests.fixtures.delivery import (
     shipment_line,
 )
 
+PATIENCE_S = 2.0
+
 CALLS = [
     ("res.partner", "load"),
     ("product.product", "load"),
@@ -36,6 +36,12 @@ CALLS = [
     ("stock.move", "write"),
     ("stock.picking", "button_validate"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(lane: OperationalEnd) -> None:
+    """A call whose end nobody saw is over after so long; it is made good only then."""
+    lane.change_patience(PATIENCE_S)
 
 
 def a_small_day(lane: OperationalEnd) -> None:
@@ -57,18 +63,6 @@ def a_small_day(lane: OperationalEnd) -> None:
         shipment_line(key="s2-2", shipment_key="s2", line_number=2, product_sku="SKU-p1", substitutes_sku="SKU-p2",
                       order_line_number=2, quantity="1"),
     )  # fmt: skip
-
-
-def deliver_all(deliverer: Deliverer) -> int:
-    """Run until nothing is due; return how often it had to wait."""
-    waits = 0
-    for _ in range(200):
-        report = deliverer.run_once()
-        waits += report.error is not None
-        time.sleep(report.wait_s)
-        if deliverer.backlog().pending == 0:
-            return waits
-    raise AssertionError(f"still pending: {deliverer.backlog()}")
 
 
 def the_day_is_in_odoo_once(lane: OperationalEnd) -> None:
@@ -98,7 +92,7 @@ def the_day_is_in_odoo_once(lane: OperationalEnd) -> None:
 def test_a_lost_reply_repeats_nothing(lane: OperationalEnd, model: str, method: str) -> None:
     a_small_day(lane)
     lane.odoo.faults.add(Fault(kind="drop_reply", model=model, method=method))
-    assert deliver_all(lane.deliverer) >= 1
+    assert lane.deliver_all() >= 1
     the_day_is_in_odoo_once(lane)
 
 
@@ -117,7 +111,7 @@ def test_a_lost_reply_repeats_nothing(lane: OperationalEnd, model: str, method: 
 def test_a_failure_that_passes_costs_nothing_but_time(lane: OperationalEnd, fault: Fault) -> None:
     a_small_day(lane)
     lane.odoo.faults.add(fault)
-    deliver_all(lane.deliverer)
+    lane.deliver_all()
     the_day_is_in_odoo_once(lane)
 
 
@@ -147,7 +141,7 @@ def test_odoo_away_and_back_delivers_everything(lane: OperationalEnd) -> None:
         assert not lane.deliverer.run_once().worked
     assert lane.rows("SELECT count(*) FROM outbox WHERE status = 'dead' OR attempts > 0") == [(0,)]
     lane.odoo.start()
-    deliver_all(lane.deliverer)
+    lane.deliver_all()
     the_day_is_in_odoo_once(lane)
 
 
@@ -162,7 +156,7 @@ def test_a_call_that_never_ends_costs_only_the_record_that_causes_it(lane: Opera
         return call(model, method, args, **named)  # type: ignore[arg-type]
 
     client.call = poisoned  # type: ignore[assignment,method-assign]
-    deliver_all(lane.deliverer)
+    lane.deliver_all()
     assert sorted(lane.statuses().items()) == [
         ("product:shop:p0", "delivered"),
         ("product:shop:p1", "delivered"),
@@ -180,8 +174,8 @@ def test_two_deliverers_share_the_work_and_do_nothing_twice(lane: OperationalEnd
     assert lane.status("customer:shop:c1") == "pending"
     assert lane.status("product:shop:p1") == "delivered"
     other._connected().claims.release()
-    deliver_all(other)
-    deliver_all(lane.deliverer)
+    lane.deliver_all(other)
+    lane.deliver_all()
     the_day_is_in_odoo_once(lane)
     other.close()
 
@@ -192,7 +186,8 @@ _CHILD = """
     from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
     from loaders.delivery import Deliverer
     state = StateSettings(connection=Connection(dsn=sys.argv[1]), db_schema="causeway")
-    odoo = OdooSettings(url=sys.argv[2], database="odoo", user="admin", password=SecretStr("admin"), prefix="cw")
+    odoo = OdooSettings(url=sys.argv[2], database="odoo", user="admin", password=SecretStr("admin"), prefix="cw",
+                        timeout_s=float(sys.argv[3]))
     deliverer = Deliverer(state, odoo, DeliverySettings(retry_first_s=0.05, retry_longest_s=0.2))
     while deliverer.run_once().error or deliverer.backlog().pending:
         pass
@@ -206,7 +201,7 @@ def test_a_kill_at_any_step_loses_nothing_and_repeats_nothing(lane: OperationalE
     a_small_day(lane)
     for passes in range(1, 60):
         child = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(_CHILD), lane.state.connection.dsn, lane.odoo.url],
+            [sys.executable, "-c", textwrap.dedent(_CHILD), lane.state.connection.dsn, lane.odoo.url, str(PATIENCE_S)],
             env=os.environ | {"CAUSEWAY_FAILPOINT": f"{point}:{1 + passes % 6}", "LOGURU_LEVEL": "WARNING"},
             capture_output=True,
             text=True,
@@ -215,5 +210,5 @@ def test_a_kill_at_any_step_loses_nothing_and_repeats_nothing(lane: OperationalE
         if child.returncode == 0:
             break
         assert child.returncode == -signal.SIGKILL, child.stderr
-    deliver_all(lane.deliverer)
+    lane.deliver_all()
     the_day_is_in_odoo_once(lane)
