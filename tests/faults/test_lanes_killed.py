@@ -100,5 +100,14 @@ def _assert_no_order_twice(bridge: Bridge, live: int) -> None:
     with bridge.server.connect("odoo") as connection:
         twice = connection.execute("SELECT name FROM sale_order GROUP BY name HAVING count(*) > 1").fetchall()
         orders = connection.execute("SELECT count(*) FROM sale_order WHERE state <> 'cancel'").fetchone()
+        named = connection.execute(
+            "SELECT res_id FROM ir_model_data WHERE module = 'causeway' AND model = 'sale.order' ORDER BY 1"
+        ).fetchall()
+    with bridge.server.connect("causeway") as connection:
+        known = connection.execute(
+            "SELECT odoo_id FROM causeway.crosswalk WHERE model = 'sale.order' ORDER BY 1"
+        ).fetchall()
     assert twice == []
     assert orders == (live,)
+    # None is there that the bridge does not know of: made by a call that was killed, and deleted before that was recorded.
+    assert named == known
