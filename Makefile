@@ -36,7 +36,7 @@ demo: $(VENV)/installed
 	$(BIN)/causeway demo $(if $(ORDERS),--orders "$(ORDERS)") $(ARGS)
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -42,7 +42,11 @@ def missing(marker: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests whose marker names a need that is not met."""
+    """Skip the tests whose marker names a need that is not met. Files with slow tests come first, in their random order: with one
+    process a core, a long one begun last would keep the others waiting.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     for marker in ("jvm", "odoo"):
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = missing(marker) if marked else None
