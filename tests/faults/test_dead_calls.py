@@ -21,7 +21,9 @@ import pytest
 from sandbox.odoo import Fault
 from tests.fixtures.delivery import OperationalEnd, customer, deleted, line, order, product
 
-PATIENCE_S = 3.0
+PATIENCE_S = 2.0
+
+pytestmark = pytest.mark.slow
 
 _CHILD = """
     import sys
