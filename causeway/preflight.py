@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from causeway.sources import connect_source
+from causeway.sources import connect_source, with_tables
 from cdc import preconditions, publications, slots
 from cdc.catalog import check_identities, describe, server_facts
 from cdc.connection import PlainConnection
@@ -60,8 +60,10 @@ def _look(subject: str, look: Callable[[], str]) -> Finding:
 
 
 def _look_at_source(settings: Settings, name: str, described: dict[str, tuple[Relation, ...]]) -> Iterator[Finding]:
-    source, subject = settings.sources[name], f"source {name}"
+    subject = f"source {name}"
     try:
+        settings = with_tables(settings, name)
+        source = settings.sources[name]
         connection = connect_source(name, source, "check")
     except CausewayError as error:
         yield Finding(subject=subject, ok=False, message=str(error))

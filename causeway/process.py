@@ -26,7 +26,7 @@ from causeway.exits import Exit
 from causeway.lane import SourceProgress
 from causeway.operational import OperationalLane
 from causeway.runfiles import RunFolder
-from causeway.sources import Sources, current_ends
+from causeway.sources import Sources, current_ends, with_tables
 from config.errors import CausewayError, in_our_words
 from config.settings import Lane, Settings
 
@@ -45,6 +45,7 @@ def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
     lock = folder.lock(lane)
     try:
         with _signals(stop, wake), _deadline(stop):
+            settings = with_tables(settings)
             kind = OperationalLane if lane is Lane.OPERATIONAL else AnalyticalLane
             running = kind(settings, stop=stop, wake=wake)
             until = current_ends(settings.sources_of(lane)) if until_caught_up else None

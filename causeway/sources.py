@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pyarrow as pa
+from loguru import logger
 
 from cdc.catalog import describe, server_facts
 from cdc.connection import PlainConnection, connect
+from cdc.discovery import find_tables
 from cdc.lsn import Lsn
 from cdc.reader import PostgresReader
 from cdc.relation import Relation
 from cdc.rows import fetch_rows
 from config.errors import CausewayError, ErrorKind
-from config.settings import Lane, Settings, SourceSettings
+from config.settings import Lane, Settings, SourceRole, SourceSettings, TableSettings
 
 Sources = Mapping[str, SourceSettings]
 RowFetcher = Callable[[str, Relation, pa.Table], pa.Table]
@@ -34,6 +36,34 @@ def connect_source(name: str, source: SourceSettings, purpose: str) -> PlainConn
     """Open an ordinary connection to a source; errors name it."""
     with naming(name):
         return connect(source.connection, application_name=f"causeway {name} {purpose}")
+
+
+def with_tables(settings: Settings, only: str | None = None) -> Settings:
+    """Return the settings with the tables that patterns such as public.* stand for now, in all sources or in one.
+
+    What was made later counts from the lane's next start on. CausewayError: SCHEMA where a pattern stands for nothing, and as the
+    connection's.
+    """
+    found = {
+        name: _with_tables(name, source)
+        for name, source in settings.sources.items()
+        if only in (None, name) and any(table.is_pattern for table in source.tables)
+    }
+    return settings.model_copy(update={"sources": {**settings.sources, **found}}) if found else settings
+
+
+def _with_tables(name: str, source: SourceSettings) -> SourceSettings:
+    named = [table for table in source.tables if not table.is_pattern]
+    patterns = [table.name for table in source.tables if table.is_pattern]
+    wizards_too = source.role is not SourceRole.ERP or source.exclude is not None
+    with connect_source(name, source, "discovery") as connection, naming(name):
+        discovery = find_tables(connection, patterns, source.excluded, without_wizards=not wizards_too)
+    known = {table.name for table in named}
+    more = [TableSettings(name=table) for table in discovery.tables if table not in known]
+    for table, reason in discovery.unfit.items():
+        if table not in known:
+            logger.info("{}: {} is left out: {}", name, table, reason)
+    return source.model_copy(update={"tables": (*named, *more)})
 
 
 @contextmanager

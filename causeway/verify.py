@@ -18,7 +18,7 @@ from rich.progress import track
 
 from causeway.lane import LaneLoop
 from causeway.runfiles import RunFolder
-from causeway.sources import find_source, naming, reader_for
+from causeway.sources import find_source, naming, reader_for, with_tables
 from cdc import checksum as source_side
 from cdc.catalog import describe
 from cdc.connection import PlainConnection
@@ -88,7 +88,9 @@ def verify_source(settings: Settings, name: str, *, console: Console | None) -> 
 
     CausewayError: WAREHOUSE or SLOT_IN_USE while the analytical lane runs, and whatever capture raises.
     """
-    source = find_source(settings, name)
+    find_source(settings, name)
+    settings = with_tables(settings, name)
+    source = settings.sources[name]
     folder = RunFolder(settings.run_dir)
     with folder.lock(Lane.ANALYTICAL), Warehouse.open(settings.warehouse) as warehouse, naming(name):
         with consistent_view(source.connection, application_name=f"causeway {name} verify") as view:

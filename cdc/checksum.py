@@ -46,7 +46,7 @@ def bucket_checksums(
 
     expressions: column name -> Postgres SQL for its canonical text; columns without one are not compared.
     """
-    query = sql.SQL("SELECT bucket, count(*), sum(number) FROM ({}) AS hashed GROUP BY bucket").format(
+    query = sql.SQL("SELECT _bucket, count(*), sum(_number) FROM ({}) AS hashed GROUP BY _bucket").format(
         _hashed(connection, relation, expressions, digits, row_filter)
     )
     rows = _rows(connection, relation, query)
@@ -64,7 +64,7 @@ def bucket_rows(
 ) -> pa.Table:
     """Return the rows of one bucket for drill-down: the columns of `expressions` as canonical text, and `_number`."""
     names = [column.name for column in relation.columns if column.name in expressions]
-    query = sql.SQL("SELECT {}, number FROM ({}) AS hashed WHERE bucket = {}").format(
+    query = sql.SQL("SELECT {}, _number FROM ({}) AS hashed WHERE _bucket = {}").format(
         sql.SQL(", ").join(map(sql.Identifier, names)),
         _hashed(connection, relation, expressions, digits, row_filter),
         bucket,
@@ -93,8 +93,8 @@ def _hashed(
         sql.SQL("{} AS {}").format(sql.SQL(expressions[name]), sql.Identifier(name)) for name in names
     )
     return sql.SQL(
-        "SELECT *, substr(md5({key}), 1, {digits}) AS bucket,"
-        " ('x' || substr(md5({row}), 1, 15))::bit(60)::int8 AS number"
+        "SELECT *, substr(md5({key}), 1, {digits}) AS _bucket,"
+        " ('x' || substr(md5({row}), 1, 15))::bit(60)::int8 AS _number"
         " FROM (SELECT {texts} FROM {only}{table}{condition}) AS texts"
     ).format(
         key=joined_text(keys),

@@ -25,6 +25,15 @@ from pydantic import (
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _TABLE = re.compile(r"[^.]+\.[^.]+")
+_WILDCARD = re.compile(r"[*?]")
+# What an Odoo database has by the million rows and nobody reconciles: messages and their followers, the bus, files, jobs, logs,
+# views. Its wizards' tables are left out too, see cdc.discovery.
+ODOO_NOISE = (
+    "public.mail_message*", "public.mail_notification*", "public.mail_tracking_value", "public.mail_followers*",
+    "public.mail_mail*", "public.bus_*", "public.ir_attachment", "public.ir_cron*", "public.ir_logging", "public.ir_ui_view*",
+    "public.ir_act_*", "public.ir_model", "public.ir_model_[acfir]*", "public.ir_asset", "public.ir_profile", "public.ir_ui_menu*", "public.ir_module_*",
+    "public.res_users_log", "public.web_tour_*", "public.discuss_*",
+)  # fmt: skip
 _RESERVED_SOURCES = frozenset({"meta", "canonical", "mart", "recon", "history", "main", "temp", "information_schema"})
 
 
@@ -81,7 +90,9 @@ class Connection(Model):
 class TableSettings(Model):
     """One captured table."""
 
-    name: str = Field(description="schema.table, as Postgres writes it without quotes")
+    name: str = Field(
+        description="schema.table, as Postgres writes it without quotes; * and ? in the table's part stand for any tables"
+    )
     row_filter: str | None = Field(default=None, description="WHERE of the operational publication (SQL of the source)")
 
     @field_validator("name")
@@ -89,7 +100,20 @@ class TableSettings(Model):
     def _schema_and_table(cls, value: str) -> str:
         if not _TABLE.fullmatch(value):
             raise ValueError("must be schema.table")
+        if _WILDCARD.search(value.partition(".")[0]):
+            raise ValueError("must name one schema: * and ? may stand in the table's part only")
         return value
+
+    @model_validator(mode="after")
+    def _filter_of_one_table(self) -> TableSettings:
+        if self.is_pattern and self.row_filter:
+            raise ValueError("a row_filter belongs to one table: name it")
+        return self
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the name stands for any number of tables, which the source's catalog tells (`cdc.discovery`)."""
+        return _WILDCARD.search(self.name) is not None
 
 
 class SourceSettings(Model):
@@ -99,6 +123,11 @@ class SourceSettings(Model):
     role: SourceRole = Field(description="channel, warehouse, erp or state")
     connection: Connection = Field(description="how to reach it, with a role that may replicate")
     tables: tuple[TableSettings, ...] = Field(min_length=1, description="captured tables, each schema.table")
+    exclude: tuple[str, ...] | None = Field(
+        default=None,
+        description="tables that patterns leave out; none given: of an erp source Odoo's messages, bus, files, jobs, logs, views"
+        " and wizards, of others none",
+    )
     slot_prefix: Name = Field(default="causeway", description="slots and publications are named PREFIX_SOURCE_LANE")
     timezone: str = Field(default="UTC", description="IANA zone of its local times, for mappings")
     priority: int = Field(
@@ -121,6 +150,20 @@ class SourceSettings(Model):
             raise ValueError("is not an IANA time zone") from None
         return value
 
+    @field_validator("exclude")
+    @classmethod
+    def _excluded_names(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        wrong = [name for name in value or () if not _TABLE.fullmatch(name)]
+        if wrong:
+            raise ValueError(f"must be schema.table, each: {', '.join(wrong)}")
+        return value
+
+    @model_validator(mode="after")
+    def _state_by_name(self) -> SourceSettings:
+        if self.role is SourceRole.STATE and any(table.is_pattern for table in self.tables):
+            raise ValueError("tables of the state database are named one by one: the first lane to run makes them")
+        return self
+
     @model_validator(mode="after")
     def _each_table_once(self) -> SourceSettings:
         names = [table.name for table in self.tables]
@@ -130,8 +173,15 @@ class SourceSettings(Model):
         return self
 
     @property
+    def excluded(self) -> tuple[str, ...]:
+        """What the patterns among `tables` leave out, each schema.table with * and ?."""
+        if self.exclude is not None:
+            return self.exclude
+        return ODOO_NOISE if self.role is SourceRole.ERP else ()
+
+    @property
     def table_names(self) -> tuple[str, ...]:
-        """Captured tables, each schema.table."""
+        """Captured tables, each schema.table; patterns among them until `causeway.sources.with_tables` has found what they mean."""
         return tuple(table.name for table in self.tables)
 
     @property

@@ -46,7 +46,7 @@ def bucket_checksums(
     cursor = warehouse.cursor()
     try:
         hashed = _hashed(cursor, MirrorTable(source, relation), digits)
-        rows = cursor.execute(f"SELECT bucket, count(*), sum(number) FROM ({hashed}) GROUP BY bucket").fetchall()
+        rows = cursor.execute(f"SELECT _bucket, count(*), sum(_number) FROM ({hashed}) GROUP BY _bucket").fetchall()
         return {bucket: MirrorChecksum(int(count), int(total)) for bucket, count, total in rows}
     except duckdb.Error as error:
         raise translate(error, f"computing checksums of {relation.qualified_name}", source=source) from error
@@ -59,7 +59,7 @@ def bucket_rows(warehouse: Warehouse, source: str, relation: Relation, *, digits
     cursor = warehouse.cursor()
     try:
         hashed = _hashed(cursor, MirrorTable(source, relation), digits)
-        query = f"SELECT * EXCLUDE (bucket, number), number AS _number FROM ({hashed}) WHERE bucket = ?"
+        query = f"SELECT * EXCLUDE (_bucket) FROM ({hashed}) WHERE _bucket = ?"
         return cursor.execute(query, [bucket]).to_arrow_table()
     except duckdb.Error as error:
         raise translate(error, f"reading rows of {relation.qualified_name}", source=source) from error
@@ -72,8 +72,8 @@ def _hashed(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, digits: int) 
     names = table.relation.column_names
     keys = [column.name for column in table.keys]
     return f"""
-        SELECT *, substr(md5({_joined(keys)}), 1, {digits}) AS bucket,
-            CAST('0x' || substr(md5({_joined(names)}), 1, 15) AS BIGINT) AS number
+        SELECT *, substr(md5({_joined(keys)}), 1, {digits}) AS _bucket,
+            CAST('0x' || substr(md5({_joined(names)}), 1, 15) AS BIGINT) AS _number
         FROM ({_texts(cursor, table)})
     """
 

@@ -115,9 +115,11 @@ def _each_lane(
     verb: str, act: Callable[..., Any], settings: Settings, name: str, only: Lane | None, *, as_json: bool
 ) -> None:
     """Run `act` for each lane that captures the source and print its steps."""
-    from causeway.sources import connect_source, find_source, naming
+    from causeway.sources import connect_source, find_source, naming, with_tables
 
-    source = find_source(settings, name)
+    find_source(settings, name)
+    settings = with_tables(settings, name)
+    source = settings.sources[name]
     lanes = [lane for lane in Lane if name in settings.sources_of(lane) and only in (None, lane)]
     steps: list[dict[str, str]] = []
     with connect_source(name, source, "slots") as connection, naming(name):

@@ -25,7 +25,8 @@ SCHEMA = """
     CREATE TABLE everything (
         id bigint, part text, flag boolean, amount numeric(12,2), free numeric, ratio double precision, small real,
         name text, fixed char(5), at timestamptz, local timestamp, day date, clock time, span interval,
-        doc jsonb, raw bytea, tags text[], numbers numeric[], uid uuid, "Mixed Case" mood, net inet, PRIMARY KEY (part, id));
+        doc jsonb, raw bytea, tags text[], numbers numeric[], uid uuid, "Mixed Case" mood, net inet, number int, bucket text,
+        PRIMARY KEY (part, id));
     INSERT INTO everything
     SELECT i, 'p' || i % 3, i % 2 = 0, i * 1.5, i / 7.0::numeric, i / 7.0, i / 3.0, 'n' || i || chr(233), 'ab',
         '2026-03-02 10:00+00'::timestamptz + i * interval '1 hour', '2026-03-02'::timestamp + i * interval '1.5 s',

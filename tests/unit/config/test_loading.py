@@ -157,3 +157,24 @@ def test_an_anchor_may_hold_a_secret_for_several_places(tmp_path: Path) -> None:
     assert "*id" in file.read_text()
     passwords = [source.connection.password for source in load_settings(file).sources.values()]
     assert [password.get_secret_value() for password in passwords if password] == ["s3cret", "s3cret"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tables": ["*.orders"]}, "must name one schema"),
+        ({"tables": [{"name": "public.sale_*", "row_filter": "id > 1"}]}, "belongs to one table"),
+        ({"tables": ["public.*"], "exclude": ["mail_message"]}, "must be schema.table, each: mail_message"),
+        ({"tables": ["causeway.*"], "role": "state"}, "named one by one"),
+    ],
+)
+def test_a_pattern_of_tables_names_one_schema_and_no_more(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    assert said in problems(write(tmp_path, sources={"odoo": {**GOOD["sources"]["odoo"], **change}}))[0]
+
+
+def test_an_erp_source_leaves_odoos_noise_out_unless_told_otherwise(tmp_path: Path) -> None:
+    sources = {name: {**GOOD["sources"]["odoo"], "tables": ["public.*"]} for name in ("odoo", "all")}
+    sources["all"] = {**sources["all"], "exclude": [], "slot_prefix": "other"}
+    settings = load_settings(write(tmp_path, sources={**GOOD["sources"], **sources}))
+    assert "public.mail_message*" in settings.sources["odoo"].excluded
+    assert settings.sources["all"].excluded == settings.sources["shop"].excluded == ()
