@@ -28,17 +28,25 @@ _SURVIVORS = "(SELECT * FROM _changes WHERE _last AND _op <> 'd')"
 
 
 def apply_changes(
-    connection: duckdb.DuckDBPyConnection, table: MirrorTable, changes: TableChanges, *, exceptions_kept: bool
+    connection: duckdb.DuckDBPyConnection,
+    table: MirrorTable,
+    changes: TableChanges,
+    *,
+    exceptions_kept: bool,
+    upserts: bool = False,
 ) -> bool:
-    """Apply the changes in their order; return whether meta.value_exceptions may now hold anything of the table."""
+    """Apply the changes in their order; return whether meta.value_exceptions may now hold anything of the table.
+
+    `upserts`: the mirror may hold rows that an insert brings again.
+    """
     operations = _operations(changes)
     if OP_TRUNCATE in operations:
         changes = _after_truncate(connection, table, changes)
         exceptions_kept, operations = False, _operations(changes)
-    if operations == {OP_INSERT}:
+    if operations == {OP_INSERT} and not upserts:
         return _append(connection, table, changes.rows) or exceptions_kept
     for part in toast.independent_parts(changes, table) if operations else ():
-        exceptions_kept = _merge(connection, table, part, exceptions_kept=exceptions_kept)
+        exceptions_kept = _merge(connection, table, part, exceptions_kept=exceptions_kept, upserts=upserts)
     return exceptions_kept
 
 
@@ -62,10 +70,15 @@ def _append(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: pa.
 
 
 def _merge(
-    connection: duckdb.DuckDBPyConnection, table: MirrorTable, changes: TableChanges, *, exceptions_kept: bool
+    connection: duckdb.DuckDBPyConnection,
+    table: MirrorTable,
+    changes: TableChanges,
+    *,
+    exceptions_kept: bool,
+    upserts: bool,
 ) -> bool:
     with _registered(connection, changes.rows):
-        _find_latest(connection, table)
+        _find_latest(connection, table, "true" if upserts else "bool_or(c._op <> 'i')")
     with _registered(connection, toast.with_flags(_with_last(connection, changes))):
         values, rows = _casts(table), _SURVIVORS
         unchanged = tuple(changes.unchanged)
@@ -131,11 +144,11 @@ def _copied(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[N
         connection.execute("DROP TABLE _held")
 
 
-def _find_latest(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:
+def _find_latest(connection: duckdb.DuckDBPyConnection, table: MirrorTable, touched: str) -> None:
     """Make `_latest`: for each key its last change, and whether the mirror may hold it (one only inserted is new)."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE _latest AS
-        SELECT {_typed_keys(table)}, max(c._seq) AS _seq, bool_or(c._op <> 'i') AS _touched FROM _changes AS c GROUP BY ALL
+        SELECT {_typed_keys(table)}, max(c._seq) AS _seq, {touched} AS _touched FROM _changes AS c GROUP BY ALL
     """)
     _refuse_unfit_keys(connection, table, "_latest")
 

@@ -22,10 +22,15 @@ CREATE TABLE IF NOT EXISTS meta.tables (
     source_schema VARCHAR NOT NULL,
     table_name    VARCHAR NOT NULL,         -- also the mirror's name
     mirror_schema VARCHAR NOT NULL,
-    state         VARCHAR NOT NULL,         -- snapshot: being copied; streaming: whole; dropped: no longer captured
+    state         VARCHAR NOT NULL,         -- snapshot, streaming, copying, stopped or dropped; see warehouse.tables
     relation      JSON NOT NULL,            -- columns, type OIDs, key and replica identity, as the source announced them
     updated_at    TIMESTAMPTZ NOT NULL
 );
+-- Files of version 0.1 do not have these yet.
+ALTER TABLE meta.tables ADD COLUMN IF NOT EXISTS problem VARCHAR;      -- of a stopped table: why, and the command that repairs it
+ALTER TABLE meta.tables ADD COLUMN IF NOT EXISTS stopped_at VARCHAR;   -- of a stopped table: LSN of the first change left out
+ALTER TABLE meta.tables ADD COLUMN IF NOT EXISTS skipped_rows BIGINT;  -- of a stopped table: changes left out since then
+ALTER TABLE meta.tables ADD COLUMN IF NOT EXISTS exact_from VARCHAR;   -- of a copied table: LSN from which it is exact
 
 -- Values that their typed column cannot hold exactly: NULL there, Postgres's text here.
 CREATE TABLE IF NOT EXISTS meta.value_exceptions (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import duckdb
 
@@ -22,6 +23,7 @@ from warehouse.evolution import additions, check_capturable
 from warehouse.names import MirrorTable
 from warehouse.positions import forget_position, read_position, write_position
 from warehouse.store import Warehouse, translate
+from warehouse.tables import TableRecord
 
 
 class SourceSession:
@@ -84,11 +86,11 @@ class SourceSession:
     def _load(self) -> None:
         """Read what is durable; the transaction's own view of tables and exceptions goes with it."""
         self._position = read_position(self._connection, self._source)
-        self._relations = tables.read_relations(self._connection, self._source)
+        self._tables = tables.read_records(self._connection, self._source)
         self._followed: dict[Relation, MirrorTable] = {}
         self._exceptions = {
-            oid: value_exceptions.has_any(self._connection, MirrorTable(self._source, relation))
-            for oid, relation in self._relations.items()
+            oid: value_exceptions.has_any(self._connection, MirrorTable(self._source, record.relation))
+            for oid, record in self._tables.items()
         }
         self._rows = self._transactions = 0
         self._written: set[int] = set()  # tables (OIDs) whose rows the open transaction has changed
@@ -111,7 +113,9 @@ class SourceSession:
         for table, changes in zip(followed, ordered, strict=True):
             oid = table.relation.oid
             kept = self._exceptions[oid]
-            self._exceptions[oid] = apply_changes(self._connection, table, changes, exceptions_kept=kept)
+            self._exceptions[oid] = apply_changes(
+                self._connection, table, changes, exceptions_kept=kept, upserts=self._catching_up(oid)
+            )
             self._written.add(oid)
 
     def _finish(self, batch: ChangeBatch) -> None:
@@ -136,23 +140,28 @@ class SourceSession:
         followed = self._followed.get(relation)
         if followed is not None:
             return followed
-        known = self._relations.get(relation.oid) or self._same_name(relation)
+        record = self._tables.get(relation.oid) or self._same_name(relation)
         table = MirrorTable(self._source, relation)
-        if relation != known:
+        if relation != record.relation:
             mirrored = tables.mirrored_columns(self._connection, table)
-            added = additions(self._source, known, relation, mirrored)
+            added = additions(self._source, record.relation, relation, mirrored)
             tables.add_columns(self._connection, table, added, written=relation.oid in self._written)
-            state = "streaming" if self._position is not None else "snapshot"
-            tables.write_relation(self._connection, self._source, relation, state)
-        self._relations[relation.oid] = relation
+            record = replace(record, relation=relation)
+            tables.write_record(self._connection, self._source, record)
+        self._tables[relation.oid] = record
         self._followed = {relation: table} | {
             version: mirror for version, mirror in self._followed.items() if version.oid != relation.oid
         }
         return table
 
-    def _same_name(self, relation: Relation) -> Relation:
-        for known in self._relations.values():
-            if known.qualified_name == relation.qualified_name:
+    def _catching_up(self, oid: int) -> bool:
+        """Whether the mirror may hold rows that its inserts bring again: it was copied while the log went on."""
+        exact_from = self._tables[oid].exact_from
+        return exact_from is not None and (self._position is None or self._position.lsn < exact_from)
+
+    def _same_name(self, relation: Relation) -> TableRecord:
+        for known in self._tables.values():
+            if known.relation.qualified_name == relation.qualified_name:
                 return known
         raise CausewayError(
             ErrorKind.SCHEMA,

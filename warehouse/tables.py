@@ -1,25 +1,33 @@
 """meta.tables: which version of each captured table its mirror follows, and in which state the mirror is.
 
-Contract: runs inside the transaction of the session whose connection it is given.
+Contract: runs inside the transaction of the session whose connection it is given, so that a state is as durable as the rows.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 
 import duckdb
 
+from cdc.lsn import Lsn
 from cdc.relation import Column, Relation, ReplicaIdentity
 from transforms.columns import duckdb_type
 from warehouse.names import MirrorTable, mirror_schema, quoted
 
 _READ = """
-    SELECT CAST(relation AS VARCHAR) FROM meta.tables WHERE source = ? AND state <> 'dropped'
+    SELECT CAST(relation AS VARCHAR), state, problem, stopped_at, skipped_rows, exact_from
+    FROM meta.tables WHERE source = ? AND state <> 'dropped'
 """
 _FORGET = "DELETE FROM meta.tables WHERE source = ? AND source_schema = ? AND table_name = ?"
-_WRITE = "INSERT INTO meta.tables VALUES (?, ?, ?, ?, ?, ?, now())"
+_WRITE = """
+    INSERT INTO meta.tables BY NAME
+    SELECT $source AS source, $source_schema AS source_schema, $table_name AS table_name, $mirror_schema AS mirror_schema,
+        $state AS state, $relation AS relation, now() AS updated_at, $problem AS problem, $stopped_at AS stopped_at,
+        $skipped_rows AS skipped_rows, $exact_from AS exact_from
+"""
 _ALL_STREAMING = (
     "UPDATE meta.tables SET state = 'streaming', updated_at = now() WHERE source = ? AND state = 'snapshot'"
 )
@@ -30,18 +38,77 @@ _COLUMNS = """
 """
 
 
-def read_relations(connection: duckdb.DuckDBPyConnection, source: str) -> dict[int, Relation]:
-    """Return the version of each table that the mirrors of `source` follow, by the table's OID."""
-    found = [relation_from_json(text) for (text,) in connection.execute(_READ, [source]).fetchall()]
-    return {relation.oid: relation for relation in found}
+class TableState(StrEnum):
+    """How a mirror stands to its table. All of them survive a restart."""
+
+    SNAPSHOT = "snapshot"  # the source's first copy runs
+    STREAMING = "streaming"  # exact at the source's position
+    COPYING = "copying"  # the table is copied anew while streaming goes on, or has to be caught up with yet
+    STOPPED = "stopped"  # cannot be followed: the mirror stays as it was, later changes are left out
+    DROPPED = "dropped"  # no longer captured
 
 
-def write_relation(connection: duckdb.DuckDBPyConnection, source: str, relation: Relation, state: str) -> None:
-    """Store the version that a mirror follows from now on."""
+@dataclass(frozen=True, kw_only=True)
+class TableRecord:
+    """One row of meta.tables. `problem`, `stopped_at` and `skipped_rows` are a stopped table's.
+
+    `exact_from`: while the source's position is below it, the mirror holds rows of later than that, and every insert may be
+    one of a row that is there.
+    """
+
+    relation: Relation
+    state: TableState
+    problem: str = ""
+    stopped_at: Lsn | None = None
+    skipped_rows: int = 0
+    exact_from: Lsn | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the table's changes are left out."""
+        return self.state is TableState.STOPPED
+
+
+def read_records(connection: duckdb.DuckDBPyConnection, source: str) -> dict[int, TableRecord]:
+    """Return the captured tables of `source`, by the OID that their mirrors follow."""
+    found = [_record(*row) for row in connection.execute(_READ, [source]).fetchall()]
+    return {record.relation.oid: record for record in found}
+
+
+def write_record(connection: duckdb.DuckDBPyConnection, source: str, record: TableRecord) -> None:
+    """Store how a table stands from now on."""
+    relation = record.relation
     connection.execute(_FORGET, [source, relation.schema, relation.table])
-    schema = mirror_schema(source, relation.schema)
-    row = [source, relation.schema, relation.table, schema, state, relation_to_json(relation)]
-    connection.execute(_WRITE, row)
+    values = {
+        "source": source,
+        "source_schema": relation.schema,
+        "table_name": relation.table,
+        "mirror_schema": mirror_schema(source, relation.schema),
+        "state": record.state.value,
+        "relation": relation_to_json(relation),
+        "problem": record.problem or None,
+        "stopped_at": _text(record.stopped_at),
+        "skipped_rows": record.skipped_rows if record.stopped else None,
+        "exact_from": _text(record.exact_from),
+    }
+    connection.execute(_WRITE, values)
+
+
+def _record(
+    relation: str, state: str, problem: str | None, stopped_at: str | None, skipped: int | None, exact_from: str | None
+) -> TableRecord:
+    return TableRecord(
+        relation=relation_from_json(relation),
+        state=TableState(state),
+        problem=problem or "",
+        stopped_at=Lsn.parse(stopped_at) if stopped_at else None,
+        skipped_rows=skipped or 0,
+        exact_from=Lsn.parse(exact_from) if exact_from else None,
+    )
+
+
+def _text(lsn: Lsn | None) -> str | None:
+    return None if lsn is None else str(lsn)
 
 
 def recreate(connection: duckdb.DuckDBPyConnection, source: str, relations: Sequence[Relation]) -> None:
@@ -52,7 +119,7 @@ def recreate(connection: duckdb.DuckDBPyConnection, source: str, relations: Sequ
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}")
         connection.execute(f"DROP TABLE IF EXISTS {table.name}")
         connection.execute(f"CREATE TABLE {table.name} ({table.definition})")
-        write_relation(connection, source, relation, "snapshot")
+        write_record(connection, source, TableRecord(relation=relation, state=TableState.SNAPSHOT))
 
 
 def add_columns(

@@ -27,6 +27,7 @@ from tests.integration.warehouse.source_table import (
 from tests.integration.warehouse.test_mirror_merge import rows
 from warehouse.mirror import Mirror
 from warehouse.store import Warehouse
+from warehouse.tables import TableRecord, TableState, write_record
 
 ORDERS = relation()
 LINES = relation("public.lines", oid=2000)
@@ -330,6 +331,20 @@ def test_a_relation_is_stored_as_it_was_announced(mirror: Mirror, warehouse: War
     with warehouse.cursor() as cursor:
         stored = cursor.execute("SELECT mirror_schema, table_name, state FROM meta.tables").fetchall()
     assert stored == [("shop", "orders", "streaming")]
+
+
+def test_until_a_copied_table_is_exact_an_insert_of_a_row_that_is_there_replaces_it(
+    mirror: Mirror, warehouse: Warehouse
+) -> None:
+    begin(mirror, ORDERS)
+    mirror.apply(stream(20, ORDERS, [one("1", "copied"), one("2")]))
+    with warehouse.cursor() as cursor:
+        write_record(cursor, "shop", TableRecord(relation=ORDERS, state=TableState.COPYING, exact_from=Lsn(30)))
+    mirror.close()
+    mirror.apply(stream(25, ORDERS, [one("1", "before")]))
+    mirror.apply(stream(30, ORDERS, [one("1", "again"), one("3")]))
+    mirror.apply(stream(40, ORDERS, [one("4")]))
+    assert [row[:2] for row in rows(warehouse)] == [(1, "again"), (2, "a"), (3, "a"), (4, "a")]
 
 
 def test_totals_are_counted_over_pieces(mirror: Mirror, warehouse: Warehouse) -> None:
