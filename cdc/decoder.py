@@ -24,6 +24,7 @@ from cdc.row_changes import RowChanges, decode_rows, with_truncates
 from cdc.table_changes import number_rows
 from cdc.transactions import Boundaries, OpenTransaction, Transactions, find_boundaries, transactions_of
 from cdc.wire import Bytes, Int64s, Wire
+from config.errors import CausewayError, ErrorKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +43,7 @@ class StreamDecoder:
 
     `start`: transactions whose commit record begins before it are skipped (they are in the snapshot, or applied).
     `until`: transactions whose commit record begins at or after it are not handed out any more.
+    `cut_at` does the same for a while: what lies behind a cut is kept, and comes out after `release`.
     `piece_bytes`: a transaction that needs more than this goes out in pieces.
     """
 
@@ -57,27 +59,56 @@ class StreamDecoder:
         self._open: OpenTransaction | None = None
         self.end = start  # end of the last transaction handed out, or of the log where it was idle
         self.reached_until = until is not None and start >= until
+        self._cut_lsn: Lsn | None = None
+        self.at_cut = False  # all before the cut has been handed out, nothing behind it
+        self._idle_end = ZERO  # where the log is known to be idle up to
 
-    def decode(self, messages: Sequence[bytes], idle_end: Lsn = ZERO, *, settled: bool = False) -> Decoded | None:
+    def cut_at(self, lsn: Lsn) -> None:
+        """Hand out exactly the transactions whose commit record begins before `lsn`, until `release`; between two batches.
+
+        The next `decode` may say that this is so already. CausewayError INTERNAL where more has been handed out.
+        """
+        if self._open is not None or lsn < self.end:
+            raise CausewayError(
+                ErrorKind.INTERNAL, f"a stream that was handed out up to {self.end} is to be cut at {lsn}."
+            )
+        self._cut_lsn = lsn
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a cut was asked for and not released."""
+        return self._cut_lsn is not None
+
+    def release(self) -> None:
+        """Go on behind the cut: the next `decode` begins with what was kept there."""
+        self._cut_lsn, self.at_cut = None, False
+
+    def decode(self, messages: Sequence[bytes], idle_end: Lsn = ZERO, *, settled: Lsn = ZERO) -> Decoded | None:
         """Decode a chunk of XLogData messages; None where there is nothing to hand out.
 
         `idle_end`: the end of WAL in a keepalive that came behind the last message; it counts where no transaction is open.
-        `settled`: nothing that is committed before `until` is missing, though the log does not reach it.
+        `settled`: nothing that is committed before it is missing, though the log does not reach it. Without messages, those
+        that were kept are looked at again. CausewayError INTERNAL at a cut.
         """
         if self.reached_until:
             return None
-        decoded = self._decode_messages([*self._kept, *messages]) if messages else None
-        if not self._kept and self._open is None:
-            decoded = self._at_idle_end(decoded, idle_end)
-            self.reached_until |= settled
+        if self.at_cut:
+            raise CausewayError(ErrorKind.INTERNAL, f"a stream that is cut at {self._cut_lsn} was given more.")
+        self._idle_end = max(self._idle_end, idle_end)
+        decoded = self._decode_messages([*self._kept, *messages]) if messages or self._kept else None
+        if not self._kept and self._open is None and not self.at_cut:
+            decoded = self._at_idle_end(decoded, self._idle_end)
+            if (bound := self._bound) is not None and settled >= bound:
+                self._reach(bound)
         if decoded is not None:
             self.end = decoded.end
         return decoded
 
     def _at_idle_end(self, decoded: Decoded | None, idle_end: Lsn) -> Decoded | None:
         """Move on to where the log ends: all that was committed before has been handed out."""
-        if self._until is not None and idle_end >= self._until:
-            self.reached_until, idle_end = True, self._until
+        if (bound := self._bound) is not None and idle_end >= bound:
+            self._reach(bound)
+            idle_end = bound
         if idle_end <= (decoded.end if decoded else self.end):
             return decoded
         return _moved_to(decoded or Decoded(end=self.end), idle_end)
@@ -93,14 +124,14 @@ class StreamDecoder:
         elif len(wire.buffer) < self._piece_bytes and len(messages) < self._piece_rows:
             self._kept = messages
             return None
-        return self._decode_whole(wire, types[:count], bounds, complete) if count else self._at_until()
+        return self._decode_whole(wire, types[:count], bounds, complete) if count else self._at_bound()
 
     def _cut(self, bounds: Boundaries) -> tuple[int, bool]:
         """Return how many messages go out, if any may, and whether they end with a whole transaction."""
-        if self._until is not None:
-            late = np.flatnonzero(bounds.commit_lsns >= self._until)
+        if (bound := self._bound) is not None:
+            late = np.flatnonzero(bounds.commit_lsns >= bound)
             if len(late):
-                self.reached_until = True
+                self._reach(bound)
                 return int(bounds.begins[late[0]]), True
         if bounds.ends_open and not len(bounds.commits):
             return bounds.messages, False
@@ -117,12 +148,27 @@ class StreamDecoder:
             last_commit_at=_moment(transactions.last_commit_us),
             complete=complete,
         )
-        return _moved_to(decoded, self._until) if self.reached_until and self._until else decoded
+        reached = self._reached
+        return decoded if reached is None else _moved_to(decoded, reached)
 
-    def _at_until(self) -> Decoded | None:
-        if not self.reached_until or self._until is None:
-            return None
-        return _moved_to(Decoded(end=self.end), self._until)
+    def _at_bound(self) -> Decoded | None:
+        reached = self._reached
+        return None if reached is None else _moved_to(Decoded(end=self.end), reached)
+
+    @property
+    def _bound(self) -> Lsn | None:
+        """Before which commit records must begin, of what is handed out."""
+        bounds = [bound for bound in (self._until, self._cut_lsn) if bound is not None]
+        return min(bounds, default=None)
+
+    @property
+    def _reached(self) -> Lsn | None:
+        return self._bound if self.reached_until or self.at_cut else None
+
+    def _reach(self, bound: Lsn) -> None:
+        """Where both are one point, the stream has ended, and there is nothing to go on with."""
+        self.reached_until |= bound == self._until
+        self.at_cut |= bound == self._cut_lsn
 
     def _parts(self, wire: Wire, types: Bytes, transactions: Transactions) -> Iterator[RowChanges]:
         """Decode the rows of each relation version, tables in no particular order."""

@@ -21,12 +21,12 @@ MOST_CHUNKS = 2
 class StreamChunk:
     """XLogData messages as they came, and the end of WAL in the last keepalive among or behind them.
 
-    `settled`: the server waits for more WAL, though `until` is not reached (see `cdc.stream`).
+    `settled`: nothing that is committed before this point is missing, though the log does not reach it (see `cdc.stream`).
     """
 
     messages: list[bytes]
     idle_end: Lsn = ZERO
-    settled: bool = False
+    settled: Lsn = ZERO
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,9 @@
 
 Contract: one thread calls open, poll, confirm and close; the receiving thread is the reader's own (`cdc.receiving`). poll decodes
 in the caller's thread. After an error: close, and open again from the destination's position.
+
+To compare the destination with the source at one point: hold (poll hands out nothing), open a view of the source at C, cut_at(C)
+(poll hands out exactly what the view sees, then `at_cut`), look at the destination, release. The same thread, between batches.
 """
 
 from __future__ import annotations
@@ -55,6 +58,7 @@ class PostgresReader:
         self._decoder: StreamDecoder | None = None
         self._receiving: Receiving | None = None
         self._confirmed = self._handed_out = self._server_end = ZERO
+        self._holding = self._look_again = False
 
     @property
     def state(self) -> ReaderState:
@@ -82,6 +86,45 @@ class PostgresReader:
     def server_end(self) -> Lsn:
         """Last known end of the server's log."""
         return max(self._server_end, self._receiving.server_end if self._receiving is not None else ZERO)
+
+    @property
+    def holding(self) -> bool:
+        """Whether poll() hands out nothing, or nothing behind a cut. An error, and close(), end a hold."""
+        return self._holding
+
+    @property
+    def at_cut(self) -> bool:
+        """Whether exactly the transactions before the cut have been handed out."""
+        return self._holding and self._decoder is not None and self._decoder.at_cut
+
+    def hold(self) -> None:
+        """Hand out nothing from now on, until `cut_at` or `release`; CausewayError TRANSIENT where no stream is being read."""
+        if self._decoder is None or self._until is not None or self.state is not ReaderState.STREAMING:
+            raise CausewayError(
+                ErrorKind.TRANSIENT,
+                f"{self.name}: capture cannot be held now, it is {self.state}.",
+                hint="Try again when the source is streaming: `causeway status` tells.",
+                source=self.name,
+            )
+        self._holding = True
+
+    def cut_at(self, lsn: Lsn) -> None:
+        """Let a held reader hand out exactly the transactions whose commit record begins before `lsn`; then it holds again."""
+        if not self._holding or self._decoder is None or self._receiving is None:
+            raise CausewayError(ErrorKind.INTERNAL, "a reader that is not held was to be cut.", source=self.name)
+        self._decoder.cut_at(lsn)
+        self._look_again = True
+        self._receiving.aim(lsn)
+
+    def release(self) -> None:
+        """Go on; harmless where nothing is held."""
+        if self._holding and self._decoder is not None:
+            self._decoder.release()
+            self._look_again = True
+            if self._receiving is not None:
+                self._receiving.aim(None)
+            self._wake.set()
+        self._holding = False
 
     def open(self, position: Position | None, until: Lsn | None = None) -> tuple[Relation, ...]:
         """Check everything and start receiving; return the captured tables as they are now.
@@ -117,7 +160,7 @@ class PostgresReader:
             raise CausewayError(ErrorKind.INTERNAL, f"a reader that is {self._state} was polled.", source=self.name)
         while True:
             failed = receiving.failed  # looked at before the queue: what came before the error comes out before it
-            chunk = receiving.handover.take()
+            chunk = None if self._idle_by_hold else self._next_chunk(receiving)
             if chunk is None:
                 break
             batch = self._batch(chunk)
@@ -127,8 +170,20 @@ class PostgresReader:
                 return batch
         if failed is not None and not self.caught_up:
             self._state = advance(self._state, ReaderEvent.ERROR)
+            self._holding = False
             raise failed
         return None
+
+    @property
+    def _idle_by_hold(self) -> bool:
+        return self._holding and (self._decoder is None or not self._decoder.is_cut or self._decoder.at_cut)
+
+    def _next_chunk(self, receiving: Receiving) -> Chunk | None:
+        """Return what came next; around a cut first what the decoder keeps, as a chunk without messages."""
+        if self._look_again:
+            self._look_again = False
+            return StreamChunk(messages=[])
+        return receiving.handover.take()
 
     def confirm(self, lsn: Lsn) -> None:
         """Say that everything up to `lsn` is durable at the destination; CausewayError INTERNAL where that cannot be."""
@@ -146,6 +201,7 @@ class PostgresReader:
         """Tell the server what is confirmed, and stop. The destination's position is what the next open starts from."""
         self._state = advance(self._state, ReaderEvent.CLOSE)
         receiving, self._receiving = self._receiving, None
+        self._holding = False
         if receiving is not None:
             receiving.stop()
 
@@ -153,6 +209,7 @@ class PostgresReader:
         self._until = until
         self._identity = ("", 0)
         self._decoder = self._receiving = None
+        self._holding = self._look_again = False
         self._confirmed = self._handed_out = self._server_end = ZERO
 
     def _check(self, position: Position | None) -> tuple[tuple[Relation, ...], ServerFacts]:

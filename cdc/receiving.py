@@ -48,6 +48,7 @@ class Receiving:
         self._stop = threading.Event()
         self._doorbell = Doorbell()
         self._confirmed = ZERO
+        self._aim: Lsn | None = task.until
         self._stream: StreamReceiver | None = None
         self.failed: CausewayError | None = None
         self.handover = Handover(wake, self._doorbell)
@@ -69,6 +70,12 @@ class Receiving:
         self._confirmed = lsn
         if self._stream is not None:
             self._stream.confirm(lsn)
+
+    def aim(self, until: Lsn | None) -> None:
+        """Learn as soon as possible when all before `until` has come in; None: as `open` said."""
+        self._aim = self._task.until if until is None else until
+        if self._stream is not None:
+            self._stream.aim(self._aim)
 
     def stop(self) -> None:
         """Stop the thread; one that hangs in a connection attempt is left to end by itself."""
@@ -118,8 +125,9 @@ class Receiving:
             stream.confirmed = self._task.start or ZERO
             stream.start(self._task.slot, start)
             self._stream = stream
-            # What was confirmed while the stream was being started.
+            # What was confirmed and asked for while the stream was being started.
             stream.confirmed = max(stream.confirmed, self._confirmed)
+            stream.aim(self._aim)
             stream.run()
         finally:
             connection.close()

@@ -43,7 +43,7 @@ _CONFIRM_DELAY_S = 0.1  # a confirmation need not travel more often
 class StreamReceiver:
     """One connection's stream, from START_REPLICATION to its end.
 
-    `until`: the server is asked where it is as soon as nothing comes, instead of when it says so by itself.
+    `until`: the server is asked where it is as soon as nothing comes, instead of when it says so by itself; `aim` changes it.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class StreamReceiver:
         self._handover = handover
         self._doorbell = doorbell
         self._stopped = stopped
-        self._until = until
+        self._until = self._aim = until
         self._status_interval_s = capture.status_interval_s
         if wal_sender_timeout_ms:
             self._status_interval_s = min(capture.status_interval_s, wal_sender_timeout_ms / 3000)
@@ -104,8 +104,19 @@ class StreamReceiver:
         self.confirmed = lsn
         self._doorbell.ring()
 
+    def aim(self, until: Lsn | None) -> None:
+        """Ask, from another thread, to be told as soon as possible that all before `until` has come in; None: no longer."""
+        self._aim = until
+        self._doorbell.ring()
+
+    def _take_aim(self) -> None:
+        if self._aim != self._until:
+            # Answers given before say nothing of the WAL up to the new point.
+            self._until, self._same_answers, self._settled_said = self._aim, 0, False
+
     def _turn(self) -> None:
         """One turn: take what is there, hand over what is due, say how far we are, wait."""
+        self._take_aim()
         before = len(self._messages)
         taken = Taken.FULL if self._chunk_full() else self._take()
         count = len(self._messages) - before
@@ -187,7 +198,8 @@ class StreamReceiver:
         if self._handover.full or not (self._messages or self._settled or self.server_end > self._offered_end):
             return
         self._settled_said = self._settled
-        self._handover.put(StreamChunk(messages=self._messages, idle_end=self.server_end, settled=self._settled))
+        settled = self._until if self._settled and self._until is not None else ZERO
+        self._handover.put(StreamChunk(messages=self._messages, idle_end=self.server_end, settled=settled))
         self._messages, self._bytes = [], 0
         self._idle_at = time.monotonic()
         self._offered_end = self.server_end

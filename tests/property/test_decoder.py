@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +134,78 @@ def test_any_split_of_a_stream_gives_the_rows_of_the_whole(transactions: list[An
             assert parts[-1].end == tape.lsn
             assert parts[-1].complete
             assert sum(batch.transactions for batch in parts) == len(transactions) + 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(changes(), max_size=6), st.data(), st.integers(1, 8))
+def test_a_stream_that_is_cut_anywhere_gives_the_rows_of_the_whole(
+    transactions: list[Any], data: st.DataObject, piece_rows: int
+) -> None:
+    """Before a cut comes exactly what begins its commit record there, behind it the rest, wherever the chunks end."""
+    tape = tape_of(transactions)
+    places = st.integers(1000, tape.lsn + 50).filter(lambda lsn: lsn % 100 <= 50)  # not inside a commit record
+    points = sorted(data.draw(st.lists(places, max_size=3)))
+    decoder = StreamDecoder((), Lsn(0), piece_bytes=2**30, piece_rows=piece_rows)
+    chunks = iter(split(tape.messages, data.draw(st.integers(0, 10**6))))
+    found: list[Decoded] = []
+
+    def take(chunk: Sequence[bytes], idle_end: Lsn = Lsn(0)) -> None:  # noqa: B008
+        if (decoded := decoder.decode(chunk, idle_end)) is not None:
+            found.append(decoded)
+
+    for point in points:
+        while found and not found[-1].complete:  # a lane holds between whole transactions only
+            take(next(chunks))
+        if point < decoder.end:
+            continue
+        decoder.cut_at(Lsn(point))
+        take([])
+        while not decoder.at_cut:
+            chunk = next(chunks, None)
+            take(chunk or [], Lsn(0) if chunk is not None else Lsn(tape.lsn + 100))
+        before = [message for message in tape.messages if begins_before(message, tape.messages, point)]
+        assert rows_in(found) == read_rows(before)
+        assert sum(batch.transactions for batch in found) == sum(message[25:26] == b"C" for message in before)
+        assert decoder.end == point
+        assert not found or found[-1].complete
+        decoder.release()
+        take([])
+    for chunk in chunks:
+        take(chunk)
+    assert rows_in(found) == read_rows(tape.messages)
+    assert sum(batch.transactions for batch in found) == len(transactions) + 1
+    assert decoder.end == max([tape.lsn, *points]) or decoder.end == tape.lsn + 100
+
+
+def begins_before(message: bytes, messages: Sequence[bytes], point: int) -> bool:
+    """Whether the message belongs to a transaction whose commit record begins before `point`; `Tape` has them in order."""
+    at = next(number for number, other in enumerate(messages) if other is message)
+    begin = next(other for other in reversed(messages[: at + 1]) if other[25:26] == b"B")
+    return int.from_bytes(begin[26:34], "big") < point
+
+
+def test_a_cut_stream_takes_nothing_more_and_is_not_cut_behind_what_it_gave() -> None:
+    tape = tape_of([[("insert", f"k{n}", "", None, None, None)] for n in range(3)])
+    decoder = StreamDecoder((), Lsn(0), piece_bytes=2**30, piece_rows=10**6)
+    decoder.cut_at(Lsn(1150))
+    assert decoder.decode(tape.messages) is not None
+    assert decoder.at_cut
+    with pytest.raises(CausewayError, match="is cut at"):
+        decoder.decode([])
+    decoder.release()
+    assert decoder.decode([]) is not None
+    with pytest.raises(CausewayError, match="is to be cut at"):
+        decoder.cut_at(Lsn(1150))
+
+
+def test_a_settled_log_is_cut_though_it_does_not_reach_the_cut() -> None:
+    tape = tape_of([])
+    decoder = StreamDecoder((), Lsn(0), piece_bytes=2**30, piece_rows=10**6)
+    decoder.cut_at(Lsn(8192))
+    assert decoder.decode(tape.messages, settled=Lsn(4096)) is not None
+    assert not decoder.at_cut  # that was said of an earlier point
+    assert decoder.decode([], settled=Lsn(8192)) is None
+    assert decoder.at_cut
 
 
 @settings(max_examples=100, deadline=None)
