@@ -9,8 +9,10 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
+from causeway.control import Handler
 from causeway.lane import LaneLoop
 from causeway.sources import Sources, describe_sources, reader_for
+from causeway.turns import Turns
 from cdc.lsn import Lsn
 from config.errors import CausewayError
 from config.schedule import cron_trigger
@@ -38,6 +40,7 @@ class AnalyticalLane:
         self._settings = settings
         self._stop = stop
         self._wake = wake
+        self.turns = Turns(wake)
         self._sources: Sources = settings.sources_of(Lane.ANALYTICAL)
         self._loop: LaneLoop | None = None
         self._reconcile_due = threading.Event()
@@ -62,6 +65,7 @@ class AnalyticalLane:
                 capture=self._settings.capture,
                 until=until,
                 after_turn=lambda: self._after_turn(warehouse, compiled),
+                turns=self.turns,
             )
             self._loop.run()
             if not self._stop.is_set():
@@ -71,6 +75,10 @@ class AnalyticalLane:
                 scheduler.shutdown(wait=False)
             mirror.close()
             warehouse.close()
+
+    def commands(self) -> dict[str, Handler]:
+        """What the lane does on request, over its control channel."""
+        return {}
 
     def status(self) -> dict[str, Any]:
         """Nothing beyond what the capture loop says."""

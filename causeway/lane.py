@@ -18,6 +18,7 @@ from typing import Protocol
 from loguru import logger
 
 from causeway.sources import naming
+from causeway.turns import Turns
 from cdc.batch import BatchKind, ChangeBatch, Position
 from cdc.destination import Destination
 from cdc.lsn import ZERO, Lsn
@@ -122,7 +123,9 @@ class LaneLoop:
         capture: CaptureSettings,
         until: Mapping[str, Lsn] | None = None,
         after_turn: Callable[[], None] | None = None,
+        turns: Turns | None = None,
     ) -> None:
+        self._turns = turns
         self._destination = destination
         self._wake = wake
         self._stop = stop
@@ -143,7 +146,8 @@ class LaneLoop:
                 busy = [self._turn(feed) for feed in self._feeds if not self._stop.is_set()]
                 if self._after_turn is not None:
                     self._after_turn()
-                if not any(busy):
+                worked = self._turns is not None and self._turns.drain()
+                if not (worked or any(busy)):
                     self._wake.wait(IDLE_WAIT_S)
                     self._wake.clear()
         finally:

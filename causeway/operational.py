@@ -11,8 +11,10 @@ from typing import Any
 
 from loguru import logger
 
+from causeway.control import Handler
 from causeway.lane import LaneLoop
 from causeway.sources import Sources, describe_sources, reader_for, row_fetcher
+from causeway.turns import Turns
 from cdc.lsn import Lsn
 from config.errors import CausewayError, ErrorKind, in_our_words
 from config.settings import Lane, Settings
@@ -36,6 +38,7 @@ class OperationalLane:
         self._stop = stop
         self._sources: Sources = settings.sources_of(Lane.OPERATIONAL)
         self._wake = wake
+        self.turns = Turns(wake)
         self._delivery_error: CausewayError | None = None
         self._loop: LaneLoop | None = None
         self._deliverer: Deliverer | None = None
@@ -63,6 +66,10 @@ class OperationalLane:
         if self._delivery_error is not None:
             raise self._delivery_error
 
+    def commands(self) -> dict[str, Handler]:
+        """What the lane does on request, over its control channel."""
+        return {}
+
     def status(self) -> dict[str, Any]:
         """What the outbox holds, for the status file."""
         if self._deliverer is None:
@@ -77,7 +84,13 @@ class OperationalLane:
     def _capture(self, outbox: Outbox, until: dict[str, Lsn] | None) -> None:
         readers = [reader_for(self._settings, name, Lane.OPERATIONAL, self._wake) for name in self._sources]
         self._loop = LaneLoop(
-            outbox, readers, wake=self._wake, stop=self._stop, capture=self._settings.capture, until=until
+            outbox,
+            readers,
+            wake=self._wake,
+            stop=self._stop,
+            capture=self._settings.capture,
+            until=until,
+            turns=self.turns,
         )
         self._loop.run()
 

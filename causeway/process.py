@@ -22,6 +22,7 @@ import psutil
 from loguru import logger
 
 from causeway.analytical import AnalyticalLane
+from causeway.control import ControlServer
 from causeway.exits import Exit
 from causeway.lane import SourceProgress
 from causeway.operational import OperationalLane
@@ -49,8 +50,13 @@ def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
             kind = OperationalLane if lane is Lane.OPERATIONAL else AnalyticalLane
             running = kind(settings, stop=stop, wake=wake)
             until = current_ends(settings.sources_of(lane)) if until_caught_up else None
-            with _Status(folder, running, stop, wake), _server_ends(settings.sources_of(lane), running):
-                running.run(until)
+            status = _Status(folder, running, stop, wake)
+            control = ControlServer(folder.path, lane, {"status": lambda _: status.now(), **running.commands()})
+            with control, status, _server_ends(settings.sources_of(lane), running):
+                try:
+                    running.run(until)
+                finally:
+                    running.turns.end()
     finally:
         lock.close()
 
@@ -142,10 +148,16 @@ class _Status:
                 self._wake.set()
 
     def _write(self, state: str, error: str) -> None:
+        said = self.now(state, error)
+        with suppress(OSError):  # a full disk: what the lane captures is worth more than what it says of itself
+            self._folder.write_status(self._lane.lane, said)
+
+    def now(self, state: str = "running", error: str = "") -> dict[str, Any]:
+        """Return the lane's status as JSON values."""
         rss = psutil.Process().memory_info().rss
         self._highest_rss = max(self._highest_rss, rss)
         progress = self._lane.loop.progress if self._lane.loop is not None else {}
-        said = {
+        return {
             "lane": self._lane.lane.value,
             "pid": os.getpid(),
             "state": state,
@@ -158,8 +170,6 @@ class _Status:
             "sources": {name: describe_progress(item) for name, item in progress.items()},
             **self._extra,
         }
-        with suppress(OSError):  # a full disk: what the lane captures is worth more than what it says of itself
-            self._folder.write_status(self._lane.lane, said)
 
 
 def describe_progress(progress: SourceProgress) -> dict[str, Any]:

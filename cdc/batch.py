@@ -37,6 +37,7 @@ class BatchKind(StrEnum):
 
     SNAPSHOT = "snapshot"
     STREAM = "stream"
+    COPY = "copy"  # a chunk of one table that is copied while the stream goes on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +70,37 @@ class Position:
     timeline: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CopyProgress:
+    """How far the copy of one table is with this batch; a destination stores it in the same transaction as the rows.
+
+    The rows of a chunk are newer than the position they come at: what the log says of them until `exact_from` may be in them
+    already. So a destination writes a chunk's rows over those with their keys, takes every insert of the table for an upsert while
+    its position is below `exact_from`, and is exact from there on.
+    `chunk`: from 0; chunk 0 begins the copy anew. `last_key`: texts of the key of the last row copied, in the order of
+    `relation.key_columns`; None before the first row. `last`: all rows have been copied before; such a batch has none.
+    """
+
+    relation: Relation
+    chunk: int
+    last: bool
+    last_key: tuple[str, ...] | None
+    rows: int  # copied with this chunk and those before
+    exact_from: Lsn
+
+    @property
+    def table(self) -> str:
+        """The table's qualified name."""
+        return self.relation.qualified_name
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChangeBatch:
     """Changes of whole transactions of one source, and the LSN to confirm once they are durable.
 
     `position.lsn` is what is to be stored with the changes. `row_count` counts rows over all tables. A batch may hold no
-    rows at all: it then only moves the position (an idle source, or transactions of other tables).
+    rows at all: it then only moves the position (an idle source, or transactions of other tables). A COPY batch has `copy`, holds
+    inserts of that table only, is complete, and comes at the destination's own position.
     """
 
     kind: BatchKind
@@ -83,6 +109,7 @@ class ChangeBatch:
     complete: bool = True
     transactions: int = 0
     last_commit_at: datetime | None = None
+    copy: CopyProgress | None = None
 
     @property
     def row_count(self) -> int:
