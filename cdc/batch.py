@@ -38,6 +38,7 @@ class BatchKind(StrEnum):
     SNAPSHOT = "snapshot"
     STREAM = "stream"
     COPY = "copy"  # a chunk of one table that is copied while the stream goes on
+    REPAIR = "repair"  # rows as a consistent view has them, for a mirror that stands where the view does
 
 
 @dataclass(frozen=True, kw_only=True)

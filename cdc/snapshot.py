@@ -128,12 +128,17 @@ def _partitioned(connection: PlainConnection, relations: Sequence[Relation]) -> 
 
 def text_columns(relation: Relation, outputs: Mapping[int, sql.Identifier]) -> sql.Composed:
     """Build the list of a relation's columns, each as the text that its output function writes."""
-    return sql.SQL(", ").join(
+    return sql.SQL(", ").join(text_column_list(relation, outputs))
+
+
+def text_column_list(relation: Relation, outputs: Mapping[int, sql.Identifier]) -> list[sql.Composed]:
+    """Build the same, column by column."""
+    return [
         sql.SQL("{}({})::pg_catalog.text").format(outputs[column.type_oid], sql.Identifier(column.name))
         if column.type_oid in outputs
         else sql.SQL("{}::pg_catalog.text").format(sql.Identifier(column.name))
         for column in relation.columns
-    )
+    ]
 
 
 def copy_statement(

@@ -23,6 +23,7 @@ NAMES: tuple[str, ...] = (
     "outbox.after_commit",
     "mirror.before_commit",
     "mirror.after_commit",
+    "repair.piece_written",  # some of a repair's rows are written, nothing of it is committed
     "delivery.before_call",  # claimed, Odoo was not called
     "delivery.after_call",  # Odoo has committed, the outbox does not know
     "delivery.after_recorded",

@@ -1,14 +1,17 @@
-"""The mirror's side of a verification: count and sum of row hashes in each bucket of keys, and the rows of one bucket.
+"""The mirror's side of a verification: count and sum of row hashes in each bucket of keys, and the hashes of single rows.
 
 The formula is the one of `cdc.checksum`, which computes the source's side: the text of several columns is
 ``coalesce(length(x) || ':' || x, 'N')`` of each, joined by '|'; a row's number is the first 15 hexadecimal digits of the md5 of
 all its columns; its bucket is the first digits of the md5 of its key. A value that its typed column cannot hold takes part with
 the text that meta.value_exceptions keeps of it, so that equal checksums mean equal rows, without exception.
+
+Everything is read through a cursor that the caller hands in, so that one transaction may see the mirror at one point.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -21,6 +24,8 @@ from warehouse import value_exceptions
 from warehouse.names import MirrorTable, quoted
 from warehouse.store import Warehouse, translate
 from warehouse.tables import mirrored_columns
+
+BUCKET, KEY, NUMBER = "_bucket", "_key", "_number"  # first digits of KEY; md5 of the key's text; number of the row
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,56 +41,73 @@ def postgres_expressions(relation: Relation) -> dict[str, str]:
     return {column.name: checksum_sql_postgres(column, quoted(column.name)) for column in relation.columns}
 
 
+def count_rows(cursor: duckdb.DuckDBPyConnection, table: MirrorTable) -> int:
+    """Return how many rows the mirror has; CausewayError WAREHOUSE where there is none."""
+    with translated(table):
+        _check_mirrored(cursor, table)
+        (count,) = cursor.execute(f"SELECT count(*) FROM {table.name}").fetchone() or (0,)
+        return int(count)
+
+
 def bucket_checksums(
     warehouse: Warehouse, source: str, relation: Relation, *, digits: int
 ) -> dict[str, MirrorChecksum]:
-    """Return the checksum of each bucket of the table's mirror that has rows; 16**digits buckets ('' where digits is 0).
+    """Return the checksums of a table's mirror as it is now, see `checksums_seen`."""
+    with warehouse.cursor() as cursor:
+        return checksums_seen(cursor, MirrorTable(source, relation), digits=digits)
 
-    `relation` is the table as the source has it now. CausewayError WAREHOUSE where it has no mirror.
+
+def checksums_seen(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, *, digits: int) -> dict[str, MirrorChecksum]:
+    """Return the checksum of each bucket that has rows; 16**digits buckets ('' where digits is 0).
+
+    `table` has the relation as the source has it now. CausewayError WAREHOUSE where it has no mirror.
     """
-    cursor = warehouse.cursor()
-    try:
-        hashed = _hashed(cursor, MirrorTable(source, relation), digits)
-        rows = cursor.execute(f"SELECT _bucket, count(*), sum(_number) FROM ({hashed}) GROUP BY _bucket").fetchall()
+    with translated(table):
+        hashed = hashed_rows(cursor, table, digits)
+        rows = cursor.execute(f"SELECT {BUCKET}, count(*), sum({NUMBER}) FROM ({hashed}) GROUP BY ALL").fetchall()
         return {bucket: MirrorChecksum(int(count), int(total)) for bucket, count, total in rows}
-    except duckdb.Error as error:
-        raise translate(error, f"computing checksums of {relation.qualified_name}", source=source) from error
-    finally:
-        cursor.close()
 
 
 def bucket_rows(warehouse: Warehouse, source: str, relation: Relation, *, digits: int, bucket: str) -> pa.Table:
-    """Return the rows of one bucket for drill-down: every column as canonical text, and `_number`."""
-    cursor = warehouse.cursor()
-    try:
-        hashed = _hashed(cursor, MirrorTable(source, relation), digits)
-        query = f"SELECT * EXCLUDE (_bucket) FROM ({hashed}) WHERE _bucket = ?"
+    """Return the rows of one bucket, all at once: every column as canonical text, and `_number`."""
+    table = MirrorTable(source, relation)
+    names = ", ".join(f"x{number} AS {quoted(name)}" for number, name in enumerate(relation.column_names))
+    with warehouse.cursor() as cursor, translated(table):
+        query = f"SELECT {names}, {NUMBER} FROM ({hashed_rows(cursor, table, digits)}) WHERE {BUCKET} = ?"
         return cursor.execute(query, [bucket]).to_arrow_table()
+
+
+@contextmanager
+def translated(table: MirrorTable) -> Iterator[None]:
+    """DuckDB's errors in this block become the bridge's."""
+    try:
+        yield
     except duckdb.Error as error:
-        raise translate(error, f"reading rows of {relation.qualified_name}", source=source) from error
-    finally:
-        cursor.close()
+        name = table.relation.qualified_name
+        raise translate(error, f"comparing {name}", source=table.source, table=name) from error
 
 
-def _hashed(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, digits: int) -> str:
-    """SQL for the mirror's rows with their canonical texts, bucket and number."""
-    names = table.relation.column_names
-    keys = [column.name for column in table.keys]
+def hashed_rows(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, digits: int, wanted: str = "") -> str:
+    """SQL for the mirror's rows as hashes: BUCKET, KEY, NUMBER, the typed key columns as k0, k1, ..., the texts as x0, x1, ...
+
+    wanted: a relation with the typed columns k0, k1, ...; then only rows with these keys.
+    """
+    _check_mirrored(cursor, table)
+    texts = [f"x{number}" for number in range(len(table.relation.columns))]
+    of_keys = [text for text, column in zip(texts, table.relation.columns, strict=True) if column in table.keys]
     return f"""
-        SELECT *, substr(md5({_joined(keys)}), 1, {digits}) AS _bucket,
-            CAST('0x' || substr(md5({_joined(names)}), 1, 15) AS BIGINT) AS _number
-        FROM ({_texts(cursor, table)})
+        SELECT *, substr({KEY}, 1, {digits}) AS {BUCKET} FROM (
+            SELECT *, md5({_joined(of_keys)}) AS {KEY}, CAST('0x' || substr(md5({_joined(texts)}), 1, 15) AS BIGINT) AS {NUMBER}
+            FROM ({_texts(cursor, table, wanted)}))
     """
 
 
 def _joined(names: Sequence[str]) -> str:
-    return " || '|' || ".join(f"coalesce(length({quoted(name)}) || ':' || {quoted(name)}, 'N')" for name in names)
+    return " || '|' || ".join(f"coalesce(length({name}) || ':' || {name}, 'N')" for name in names)
 
 
-def _texts(cursor: duckdb.DuckDBPyConnection, table: MirrorTable) -> str:
-    """SQL for every column as canonical text. One that the source got since its last change is NULL in every row."""
-    mirrored = mirrored_columns(cursor, table)
-    if not mirrored:
+def _check_mirrored(cursor: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:
+    if not mirrored_columns(cursor, table):
         raise CausewayError(
             ErrorKind.WAREHOUSE,
             f"{table.source}: the table {table.relation.qualified_name} has no mirror.",
@@ -93,17 +115,28 @@ def _texts(cursor: duckdb.DuckDBPyConnection, table: MirrorTable) -> str:
             source=table.source,
             table=table.relation.qualified_name,
         )
+
+
+def _texts(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, wanted: str) -> str:
+    """SQL for every column as canonical text. One that the source got since its last change is NULL in every row."""
+    mirrored = mirrored_columns(cursor, table)
     kept = value_exceptions.columns_kept(cursor, table)
     columns = table.relation.columns
+    null = "CAST(NULL AS VARCHAR)"
     texts = ", ".join(
-        f"{_text(column, kept) if column.name.casefold() in mirrored else 'CAST(NULL AS VARCHAR)'} AS {quoted(column.name)}"
-        for column in columns
+        f"{_text(column, kept) if column.name.casefold() in mirrored else null} AS x{number}"
+        for number, column in enumerate(columns)
     )
+    keys = ", ".join(f"t.{quoted(column.name)} AS k{number}" for number, column in enumerate(table.keys))
     joins = " ".join(
         f"LEFT JOIN {value_exceptions.texts_of(table, column)} AS e{number} ON e{number}.key = {table.key_text('t')}"
         for number, column in enumerate(column for column in columns if column.name in kept)
     )
-    return f"SELECT {texts} FROM {table.name} AS t {joins}"
+    same = " AND ".join(
+        f"t.{quoted(column.name)} IS NOT DISTINCT FROM w.k{number}" for number, column in enumerate(table.keys)
+    )
+    listed = f"SEMI JOIN {wanted} AS w ON {same}" if wanted else ""
+    return f"SELECT {keys}, {texts} FROM (SELECT t.* FROM {table.name} AS t {listed}) AS t {joins}"
 
 
 def _text(column: Column, kept: Sequence[str]) -> str:

@@ -131,6 +131,8 @@ class SourceSession:
 
     def _store_position(self, batch: ChangeBatch) -> None:
         first = self._position is None
+        if batch.kind is BatchKind.REPAIR and batch.position == self._position:
+            return
         if batch.kind is BatchKind.SNAPSHOT:
             tables.all_streaming(self._connection, self._source)
         write_position(self._connection, batch, first=first, rows=self._rows, transactions=self._transactions)
@@ -178,6 +180,10 @@ class SourceSession:
             raise self._bug(
                 batch, "follows pieces that were rolled back; the reader must start from the stored position"
             )
+        if batch.kind is BatchKind.REPAIR:  # may move the position anywhere: to another slot's, or another cluster's
+            if stored is None:
+                raise self._bug(batch, "repairs a mirror that is not whole")
+            return
         if batch.kind is BatchKind.SNAPSHOT and stored is not None:
             raise self._bug(
                 batch, f"is a snapshot's, but the source is durable at {stored.lsn}; begin_snapshot comes first"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,33 +10,47 @@ from causeway.console import DEFAULT_CONFIG, ConfigOption, JsonOption, err, out,
 from causeway.exits import Exit
 from config.loading import load_settings
 
+if TYPE_CHECKING:
+    from causeway.verify import SourceVerdict
+
 
 def verify(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source in the settings.")],
     config: ConfigOption = DEFAULT_CONFIG,
+    tables: Annotated[
+        list[str] | None, typer.Option("--table", help="Only this table (schema.table); may be given several times.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend the rows of the mirror that differ, and compare again.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a source with its mirror, row by row, at one LSN; exit code 1 where they differ.
+    """Compare a source with its mirror, row by row, at one LSN; exit code 1 where they differ (after a repair: still differ).
 
-    The analytical lane must not be running: the mirror is first brought to the LSN that the source is read at.
+    Rows that differ are named by their keys, never by their values.
     """
     from causeway.verify import verify_source
 
     settings = load_settings(config)
     set_up_logging(settings.log)
-    report = verify_source(settings, source, console=None if as_json else err)
+    report = verify_source(settings, source, console=None if as_json else err, only=tables or (), repair=repair)
     if as_json:
         print_json(report.as_dict())
     else:
-        rows = [
-            (t.table, t.source_rows, t.mirror_rows, t.ranges, "equal" if t.equal else "DIFFERS", t.detail)
-            for t in report.tables
-        ]
-        print_table(
-            f"{source} at {report.lsn}", ("table", "source rows", "mirror rows", "ranges", "result", "detail"), rows
-        )
+        _print_verdict(report)
     if not report.equal:
         raise typer.Exit(Exit.FOUND)
+
+
+def _print_verdict(report: SourceVerdict) -> None:
+    rows = [(t.table, t.source_rows, t.mirror_rows, t.ranges, t.result, t.problem) for t in report.tables]
+    title = f"{report.source} at {report.lsn}"
+    print_table(title, ("table", "source rows", "mirror rows", "ranges", "result", "problem"), rows)
+    for table in report.tables:
+        for row in table.rows:
+            out.print(f"{table.table}: {row}", markup=False)
+        if more := table.differing_rows - len(table.rows):
+            out.print(f"{table.table}: and {more:,} rows more", markup=False)
 
 
 def reconcile(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from causeway.comparing import LISTED_ROWS, compared, digits_for
 from cdc.batch import TableChanges
 from cdc.catalog import describe
 from cdc.checksum import bucket_checksums as source_checksums
-from cdc.checksum import bucket_rows as source_rows
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from tests.fixtures.postgres import FreshDatabase
 from tests.integration.transforms.oracle import as_text, prepare
 from tests.integration.warehouse.source_table import meta_columns, relation, snapshot
-from warehouse.checksum import bucket_checksums, bucket_rows, postgres_expressions
+from warehouse.checksum import bucket_checksums, postgres_expressions
+from warehouse.differences import Kind
 from warehouse.mirror import Mirror
 from warehouse.store import Warehouse
 
@@ -73,37 +74,78 @@ def test_an_exact_mirror_has_the_sources_checksums(
     }
 
 
+SEVENTEEN = [("17", "p2")]
+
+
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "kind", "columns", "keys"),
     [
-        "UPDATE shop.everything SET amount = amount + 0.01 WHERE id = 17",
-        "UPDATE shop.everything SET name = NULL WHERE id = 17",
-        "UPDATE shop.everything SET tags = ['a', 'NULL', 'b,17'] WHERE id = 17",
-        "DELETE FROM shop.everything WHERE id = 17",
-        "INSERT INTO shop.everything SELECT * FROM shop.everything WHERE id = 17",
-        "UPDATE meta.value_exceptions SET text = 'Infinity' WHERE text = 'NaN' AND \"column\" = 'free'",
-        "DELETE FROM meta.value_exceptions WHERE \"column\" = 'tags'",
+        ("UPDATE shop.everything SET amount = amount + 0.01 WHERE id = 17", Kind.CHANGED, ("amount",), SEVENTEEN),
+        (
+            "UPDATE shop.everything SET name = NULL, flag = NULL WHERE id = 17",
+            Kind.CHANGED,
+            ("flag", "name"),
+            SEVENTEEN,
+        ),
+        ("UPDATE shop.everything SET tags = ['a', 'NULL', 'b,17'] WHERE id = 17", Kind.CHANGED, ("tags",), SEVENTEEN),
+        ("DELETE FROM shop.everything WHERE id = 17", Kind.MISSING, (), SEVENTEEN),
+        ("INSERT INTO shop.everything SELECT * FROM shop.everything WHERE id = 17", Kind.REPEATED, (), SEVENTEEN),
+        (
+            "INSERT INTO shop.everything (id, part) VALUES (9, 'p2'), (17, 'é')",
+            Kind.EXTRA,
+            (),
+            [("9", "p2"), ("17", "é")],
+        ),
+        (
+            "UPDATE meta.value_exceptions SET text = 'Infinity' WHERE text = 'NaN' AND \"column\" = 'free'",
+            Kind.CHANGED,
+            ("free",),
+            [("1", "")],
+        ),
+        (
+            "DELETE FROM meta.value_exceptions WHERE \"column\" = 'tags'",
+            Kind.CHANGED,
+            ("tags",),
+            [("1", ""), ("2", "")],
+        ),
     ],
 )
-def test_one_different_row_shows_in_one_bucket(
-    mirrored: tuple[psycopg.Connection, Relation], warehouse: Warehouse, damage: str
+def test_a_row_that_differs_is_named_with_its_columns(
+    mirrored: tuple[psycopg.Connection, Relation],
+    warehouse: Warehouse,
+    damage: str,
+    kind: Kind,
+    columns: tuple[str, ...],
+    keys: list[tuple[str, str]],
 ) -> None:
     connection, described = mirrored
     with warehouse.cursor() as cursor:
         cursor.execute(damage)
-    expressions = postgres_expressions(described)
-    expected = source_checksums(connection, described, expressions, digits=2)
-    found = bucket_checksums(warehouse, "shop", described, digits=2)
-    differing = [
-        bucket
-        for bucket in expected
-        if bucket not in found or found[bucket].hash_sum != expected[bucket].hash_sum or found[bucket].rows != expected[bucket].rows
-    ]  # fmt: skip
-    assert len(differing) in (1, 2)
-    rows = source_rows(connection, described, expressions, digits=2, bucket=differing[0]).to_pylist()
-    own = bucket_rows(warehouse, "shop", described, digits=2, bucket=differing[0]).to_pylist()
-    unlike = [row for row in rows if rows.count(row) != own.count(row)] + [row for row in own if row not in rows]
-    assert 1 <= len(unlike) <= 2
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    with warehouse.cursor() as cursor, compared(connection, cursor, "shop", described) as comparison:
+        verdict = comparison.verdict
+    assert not verdict.equal
+    assert [(row.kind, row.key, row.columns) for row in verdict.rows] == [(kind, key, columns) for key in keys]
+    assert verdict.counts == {kind: len(keys)}
+
+
+def test_more_rows_differ_than_are_named(mirrored: tuple[psycopg.Connection, Relation], warehouse: Warehouse) -> None:
+    connection, described = mirrored
+    with warehouse.cursor() as cursor:
+        cursor.execute("DELETE FROM shop.everything WHERE id > 200")
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    with warehouse.cursor() as cursor, compared(connection, cursor, "shop", described) as comparison:
+        verdict = comparison.verdict
+    assert (verdict.source_rows - verdict.mirror_rows, verdict.differing_rows) == (300, 300)
+    assert len(verdict.rows) == LISTED_ROWS
+    assert verdict.result == "300 rows DIFFER"
+
+
+@pytest.mark.parametrize(
+    ("rows", "digits"), [(0, 0), (1024, 0), (1025, 1), (2_000_000, 3), (50_000_000, 4), (10**10, 4)]
+)
+def test_a_table_is_cut_into_more_ranges_the_larger_it_is(rows: int, digits: int) -> None:
+    assert digits_for(rows) == digits
 
 
 def test_a_table_without_a_mirror_is_named(warehouse: Warehouse) -> None:

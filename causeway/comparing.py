@@ -1,0 +1,193 @@
+"""One source's tables against their mirrors: what `causeway verify` says, found by checksums and narrowed to single rows.
+
+Both sides hash every row over one canonical text a value, and compare counts and sums by bucket of the keys' hash: the hash knows
+no collation, so that both sides cut alike. Of the buckets that differ, both sides' hashes of single rows are joined in DuckDB.
+Memory: one number for each of at most 65,536 buckets, and what DuckDB may have.
+
+Contract: the connection is a consistent view's, the cursor's transaction sees the mirror at the same point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from cdc import checksum as source_side
+from cdc.connection import PlainConnection
+from cdc.lsn import Lsn
+from cdc.relation import Relation
+from warehouse import checksum as mirror_side
+from warehouse.checksum import postgres_expressions
+from warehouse.differences import Difference, Differences, Kind, key_table
+from warehouse.names import MirrorTable
+from warehouse.tables import TableState, read_records
+
+# Rows whose keys are hashed together: so many are read for each row that differs.
+BUCKET_ROWS = 1024
+MOST_DIGITS = 4
+# How many rows of a table are named; the rest is counted.
+LISTED_ROWS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowDifference:
+    """One row that differs, by its key, with the columns that do; never its values."""
+
+    kind: Kind
+    key: tuple[str | None, ...]
+    columns: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        key = f"({', '.join('NULL' if part is None else part for part in self.key)})"
+        return f"{key} differs in {', '.join(self.columns)}" if self.columns else f"{key} is {self.kind}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableVerdict:
+    """One table's comparison. `problem`: why it was not compared. `rows` names LISTED_ROWS of the rows that differ."""
+
+    table: str
+    source_rows: int = 0
+    mirror_rows: int = 0
+    ranges: int = 0
+    differing_ranges: int = 0
+    counts: Mapping[Kind, int] = field(default_factory=dict)
+    rows: Sequence[RowDifference] = ()
+    problem: str = ""
+    repaired_rows: int = 0
+
+    @property
+    def equal(self) -> bool:
+        """Whether every bucket has the same count and sum of hashes on both sides."""
+        return not self.problem and self.differing_ranges == 0
+
+    @property
+    def differing_rows(self) -> int:
+        """How many rows differ, listed or not."""
+        return sum(self.counts.values())
+
+    @property
+    def result(self) -> str:
+        """The verdict in a word or two."""
+        if self.problem:
+            return "NOT COMPARED"
+        if self.repaired_rows:
+            return f"{self.repaired_rows:,} rows repaired{'' if self.equal else ', DIFFERS STILL'}"
+        return "equal" if self.equal else f"{self.differing_rows:,} rows DIFFER"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verdict as JSON values."""
+        rows = [{"kind": row.kind.name.lower(), "key": row.key, "columns": row.columns} for row in self.rows]
+        return {
+            "table": self.table,
+            "equal": self.equal,
+            "problem": self.problem,
+            "source_rows": self.source_rows,
+            "mirror_rows": self.mirror_rows,
+            "ranges": self.ranges,
+            "differing_ranges": self.differing_ranges,
+            "differing_rows": {kind.name.lower(): self.counts.get(kind, 0) for kind in Kind},
+            "rows": rows,
+            "repaired_rows": self.repaired_rows,
+        }
+
+
+@dataclass(kw_only=True)
+class Comparison:
+    """One table's verdict, and its differing rows as long as the context that made it is open."""
+
+    relation: Relation
+    verdict: TableVerdict
+    differences: Differences | None = None
+    theirs: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    digits: int = 0
+
+
+def not_comparable(cursor: duckdb.DuckDBPyConnection, source: str, at: Lsn) -> dict[str, str]:
+    """Return why tables of a source can't be compared at `at`, by qualified name: they are stopped, or not copied yet."""
+    found = {}
+    for record in read_records(cursor, source).values():
+        name = record.relation.qualified_name
+        again = f"`causeway copy {source} {name}` copies it anew"
+        if record.stopped:
+            found[name] = f"stopped at {record.stopped_at}: {record.problem} {again}."
+        elif record.state is not TableState.STREAMING or (record.exact_from is not None and at < record.exact_from):
+            found[name] = "is being copied; it is exact when the copy is whole and has been caught up with."
+    return found
+
+
+@contextmanager
+def compared(
+    connection: PlainConnection, cursor: duckdb.DuckDBPyConnection, source: str, relation: Relation
+) -> Iterator[Comparison]:
+    """Compare one table; inside the context its differing rows can be read."""
+    table = MirrorTable(source, relation)
+    digits = digits_for(mirror_side.count_rows(cursor, table))
+    expressions = postgres_expressions(relation)
+    theirs = _sums(source_side.bucket_checksums(connection, relation, expressions, digits=digits))
+    ours = _sums(mirror_side.checksums_seen(cursor, table, digits=digits))
+    differing = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
+    verdict = TableVerdict(
+        table=relation.qualified_name,
+        source_rows=sum(rows for rows, _ in theirs.values()),
+        mirror_rows=sum(rows for rows, _ in ours.values()),
+        ranges=len(theirs.keys() | ours.keys()),
+        differing_ranges=len(differing),
+    )
+    found = Comparison(relation=relation, verdict=verdict, theirs=theirs, digits=digits)
+    if not differing:
+        yield found
+        return
+    with Differences(cursor, table) as differences:
+        for rows in source_side.keys_in_buckets(connection, relation, expressions, digits=digits, buckets=differing):
+            differences.add(rows, source_side.KEY, source_side.NUMBER)
+        counts = differences.compare_buckets(digits, differing)
+        listed = name_rows(connection, differences)
+        found.differences = differences
+        found.verdict = TableVerdict(**{**vars(verdict), "counts": counts, "rows": listed})
+        yield found
+
+
+def name_rows(connection: PlainConnection, differences: Differences) -> list[RowDifference]:
+    """Name the first of the differing rows, with the columns that differ."""
+    listed = differences.listed(0, LISTED_ROWS)
+    changed = [one for one in listed if one.kind is Kind.CHANGED]
+    columns = _differing_columns(connection, differences, changed) if changed else {}
+    return [RowDifference(kind=one.kind, key=one.key, columns=columns.get(one.key_hash, ())) for one in listed]
+
+
+def still_differing(comparison: Comparison, cursor: duckdb.DuckDBPyConnection, source: str) -> int:
+    """Return in how many buckets the mirror, as it is now, differs from what the source was found to be."""
+    table = MirrorTable(source, comparison.relation)
+    ours = _sums(mirror_side.checksums_seen(cursor, table, digits=comparison.digits))
+    theirs = comparison.theirs
+    return sum(theirs.get(key) != ours.get(key) for key in theirs.keys() | ours.keys())
+
+
+def digits_for(rows: int) -> int:
+    """Return by how many hexadecimal digits of the keys' hashes a table of so many rows is cut."""
+    return next((digits for digits in range(MOST_DIGITS) if rows <= BUCKET_ROWS * 16**digits), MOST_DIGITS)
+
+
+def _differing_columns(
+    connection: PlainConnection, differences: Differences, changed: Sequence[Difference]
+) -> dict[str, tuple[str, ...]]:
+    relation = differences.table.relation
+    keys = key_table(differences.table, changed)
+    texts: pa.Table = source_side.texts_of_keys(connection, relation, postgres_expressions(relation), keys)
+    mirrored = differences.mirror_texts(keys)
+    found = {}
+    for row in texts.to_pylist():
+        ours = mirrored.get(row[source_side.KEY], ())
+        pairs = zip(relation.column_names, ours, strict=False)
+        found[row[source_side.KEY]] = tuple(name for name, text in pairs if row[name] != text)
+    return found
+
+
+def _sums(buckets: Mapping[str, source_side.Checksum | mirror_side.MirrorChecksum]) -> dict[str, tuple[int, int]]:
+    return {key: (bucket.rows, bucket.hash_sum) for key, bucket in buckets.items()}
