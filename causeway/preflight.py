@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from causeway.sources import connect_source, with_tables
-from cdc import preconditions, publications, slots
+from cdc import preconditions, publications, server_settings, slots
 from cdc.catalog import check_identities, describe, server_facts
 from cdc.connection import PlainConnection
 from cdc.relation import Relation
@@ -74,7 +74,7 @@ def _look_at_source(settings: Settings, name: str, described: dict[str, tuple[Re
         yield Finding(subject=subject, ok=True, message=text)
 
         def server() -> str:
-            slots.check_server(connection, needs_slot=False)
+            server_settings.check_server(connection, needs_slot=False)
             return f"wal_level logical, role {facts.role} may replicate"
 
         def tables() -> str:
@@ -107,7 +107,7 @@ def _slot(connection: PlainConnection, settings: Settings, name: str, lane: Lane
     unread = None if found is None else replace(found, active_pid=None)
     preconditions.check_slot(unread, None, slot, server_facts(connection))
     if found is None:
-        slots.check_server(connection, needs_slot=True)
+        server_settings.check_server(connection, needs_slot=True)
         return (
             f"{slot} will be made at the first run"
             if not published

@@ -19,7 +19,8 @@ from cdc.relation import Column, Relation, ReplicaIdentity
 from config.errors import CausewayError, ErrorKind
 
 # One row a column, in the table's order: as pgoutput announces it, without generated and dropped columns. A domain has its
-# base type's name, its own OID. The key is what logicalrep_write_attrs (src/backend/replication/logical/proto.c) flags.
+# base type's name, its own OID. The key is what logicalrep_write_attrs (src/backend/replication/logical/proto.c) flags: an index's
+# INCLUDEd columns are not part of it.
 _COLUMNS = """
 WITH RECURSIVE base (oid, name_oid, typmod, depth) AS (
     SELECT t.oid, t.oid, -1, 0 FROM pg_type t WHERE t.typtype = 'd'
@@ -31,8 +32,8 @@ WITH RECURSIVE base (oid, name_oid, typmod, depth) AS (
 )
 SELECT n.nspname, c.relname, c.oid::int8, c.relkind::text, c.relreplident::text, a.attname, a.atttypid::int8, a.atttypmod,
     format_type(coalesce(b.name_oid, a.atttypid), coalesce(b.typmod, a.atttypmod)),
-    c.relreplident = 'f' OR coalesce(a.attnum = ANY (identity.indkey), false),
-    coalesce(a.attnum = ANY (primary_key.indkey), false)
+    c.relreplident = 'f' OR coalesce(a.attnum = ANY (identity.indkey[0:identity.indnkeyatts - 1]), false),
+    coalesce(a.attnum = ANY (primary_key.indkey[0:primary_key.indnkeyatts - 1]), false)
 FROM unnest(%s::text[], %s::text[]) AS wanted (schema_name, table_name)
 JOIN pg_namespace n ON n.nspname = wanted.schema_name
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.table_name AND c.relkind IN ('r', 'p')

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 
-from cdc import preconditions, publications, slots
+from cdc import preconditions, publications, server_settings, slots
 from cdc.batch import BatchKind, ChangeBatch, Position
 from cdc.catalog import ServerFacts, check_identities, describe, server_facts
 from cdc.connection import PlainConnection, connect
@@ -218,7 +218,7 @@ class PostgresReader:
             if position is not None:
                 preconditions.check_identity(position, facts, self.slot)
             found = next(iter(slots.status(connection, [self.slot])), None)
-            slots.check_server(connection, needs_slot=found is None or position is None)
+            server_settings.check_server(connection, needs_slot=found is None or position is None)
             preconditions.check_slot(found, position, self.slot, facts)
             if position is not None and found is not None:
                 preconditions.check_gap(position, found)

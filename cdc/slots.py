@@ -1,4 +1,4 @@
-"""Replication slots and their publications: planned, created, watched and dropped; one of each a lane.
+"""Replication slots and their publications: created, watched and dropped; one of each a lane. The plan: `cdc.slot_plan`.
 
 A slot keeps WAL on the source until its reader has confirmed it: `SlotStatus` says how much that is, and how much is left
 before the server gives the slot up (max_slot_wal_keep_size).
@@ -8,37 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 from psycopg import sql
 
 from cdc import publications
 from cdc.catalog import check_identities, describe, server_facts
-from cdc.connection import PlainConnection
+from cdc.connection import PlainConnection, Row
 from cdc.driver_errors import translate
-from cdc.lsn import Lsn
+from cdc.lsn import ZERO, Lsn
+from cdc.server_settings import FAILOVER_VERSION, check_server
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, SourceSettings
 
 PLUGIN = "pgoutput"
 
+# What only later versions have is looked up by name: conflicting came with 16, the others with 17.
 _STATUS = """
 SELECT s.slot_name::text, s.plugin::text, s.slot_type, s.database::text, s.active_pid, s.wal_status,
     s.restart_lsn::text, s.confirmed_flush_lsn::text,
-    pg_wal_lsn_diff(here.lsn, s.restart_lsn)::int8, s.safe_wal_size,
-    greatest(pg_wal_lsn_diff(here.lsn, s.confirmed_flush_lsn), 0)::int8
-FROM pg_replication_slots s,
-    (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) AS here (lsn)
+    greatest(pg_wal_lsn_diff(here.lsn, s.restart_lsn), 0)::int8, s.safe_wal_size,
+    greatest(pg_wal_lsn_diff(here.lsn, s.confirmed_flush_lsn), 0)::int8,
+    s.temporary, coalesce((more.given ->> 'failover')::bool, false), coalesce((more.given ->> 'synced')::bool, false),
+    coalesce((more.given ->> 'conflicting')::bool, false), more.given ->> 'invalidation_reason',
+    (more.given ->> 'inactive_since')::timestamptz, here.lsn::text, r.sent_lsn::text, t.spill_txns, t.spill_bytes
+FROM pg_replication_slots s
+CROSS JOIN (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) AS here (lsn)
+CROSS JOIN LATERAL (SELECT to_jsonb(s)) AS more (given)
+LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid
+LEFT JOIN pg_stat_replication_slots t ON t.slot_name = s.slot_name
 WHERE s.slot_name = ANY (%s) ORDER BY s.slot_name
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One statement that `causeway slots create` runs, and why."""
+    """One statement of `causeway slots`, why it is needed, and who may run it."""
 
     statement: str
     reason: str
+    who: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +56,8 @@ class SlotStatus:
     """A slot as the server sees it. `wal_status`: reserved, extended, unreserved, or lost.
 
     `retained_bytes`: WAL that the server keeps for it. `safe_wal_size_bytes`: what may still be written before the slot is in
-    danger, None for no limit. `lag_bytes`: written but not confirmed.
+    danger, None for no limit. `lag_bytes`: written but not confirmed. `head`: end of the server's log. `sent`: None where nobody
+    reads, or where the role is not a member of pg_read_all_stats. `spilled_*`: transactions that did not fit into memory.
     """
 
     name: str
@@ -61,6 +72,16 @@ class SlotStatus:
     retained_bytes: int | None
     safe_wal_size_bytes: int | None
     lag_bytes: int | None
+    temporary: bool = False
+    failover: bool = False
+    synced: bool = False
+    conflicting: bool = False
+    invalidation_reason: str | None = None
+    inactive_since: datetime | None = None
+    head: Lsn = ZERO
+    sent: Lsn | None = None
+    spilled_transactions: int | None = None
+    spilled_bytes: int | None = None
 
 
 def status(connection: PlainConnection, slots: Sequence[str]) -> list[SlotStatus]:
@@ -69,26 +90,41 @@ def status(connection: PlainConnection, slots: Sequence[str]) -> list[SlotStatus
         rows = connection.execute(_STATUS, [list(slots)]).fetchall()
     except psycopg.Error as error:
         raise translate(error, "reading the replication slots") from error
-    return [
-        SlotStatus(
-            name=row[0],
-            lane=next((lane for lane in Lane if row[0].endswith(f"_{lane.value}")), None),
-            plugin=row[1],
-            slot_type=row[2],
-            database=row[3],
-            active_pid=row[4],
-            wal_status=row[5],
-            restart_lsn=None if row[6] is None else Lsn.parse(row[6]),
-            confirmed_flush_lsn=None if row[7] is None else Lsn.parse(row[7]),
-            retained_bytes=row[8],
-            safe_wal_size_bytes=row[9],
-            lag_bytes=row[10],
-        )
-        for row in rows
-    ]
+    return [_slot_status(row) for row in rows]
 
 
-def plan(connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str) -> list[Step]:
+def _slot_status(row: Row) -> SlotStatus:
+    return SlotStatus(
+        name=row[0],
+        lane=next((lane for lane in Lane if row[0].endswith(f"_{lane.value}")), None),
+        plugin=row[1],
+        slot_type=row[2],
+        database=row[3],
+        active_pid=row[4],
+        wal_status=row[5],
+        restart_lsn=_lsn(row[6]),
+        confirmed_flush_lsn=_lsn(row[7]),
+        retained_bytes=row[8],
+        safe_wal_size_bytes=row[9],
+        lag_bytes=row[10],
+        temporary=row[11],
+        failover=row[12],
+        synced=row[13],
+        conflicting=row[14],
+        invalidation_reason=row[15],
+        inactive_since=row[16],
+        head=_lsn(row[17]) or ZERO,
+        sent=_lsn(row[18]),
+        spilled_transactions=row[19],
+        spilled_bytes=row[20],
+    )
+
+
+def _lsn(text: str | None) -> Lsn | None:
+    return None if text is None else Lsn.parse(text)
+
+
+def missing(connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str) -> list[Step]:
     """Return what is missing for a lane, in the order in which it must be made; changes nothing.
 
     CausewayError: SCHEMA (a table is missing or has no key), SERVER_SETTINGS, PRIVILEGE.
@@ -100,7 +136,7 @@ def plan(connection: PlainConnection, settings: SourceSettings, lane: Lane, slot
 
 
 def create(connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str) -> list[Step]:
-    """Make what `plan` lists and return it. The publication comes first: a slot decodes with the catalog of its time."""
+    """Make what `missing` lists and return it. The publication comes first: a slot decodes with the catalog of its time."""
     done = []
     for statement, reason in _missing(connection, settings, lane, slot):
         text = statement.as_string(connection)
@@ -146,49 +182,49 @@ def wanted_filters(settings: SourceSettings, lane: Lane) -> dict[str, str]:
     return settings.row_filters if lane is Lane.OPERATIONAL else {}
 
 
-def check_server(connection: PlainConnection, *, needs_slot: bool) -> None:
-    """Refuse a server or a role that cannot replicate: CausewayError SERVER_SETTINGS or PRIVILEGE."""
-    facts = server_facts(connection)
-    if facts.wal_level != "logical":
-        raise CausewayError(
-            ErrorKind.SERVER_SETTINGS,
-            f"the server of database {facts.database} has wal_level = {facts.wal_level}; capture needs logical.",
-            hint="ALTER SYSTEM SET wal_level = 'logical', then restart the server.",
-        )
-    if not facts.may_replicate:
-        raise CausewayError(
-            ErrorKind.PRIVILEGE,
-            f"role {facts.role} may not replicate.",
-            hint=f"ALTER ROLE {facts.role} REPLICATION (on Amazon RDS: GRANT rds_replication TO {facts.role}).",
-        )
-    if needs_slot and facts.used_replication_slots >= facts.max_replication_slots:
-        raise CausewayError(
-            ErrorKind.SERVER_SETTINGS,
-            f"all {facts.max_replication_slots} replication slots of the server are in use.",
-            hint="Drop one that nobody needs (pg_replication_slots), or raise max_replication_slots and restart.",
-        )
+def slot_statement(slot: str, *, failover: bool) -> sql.Composed:
+    """Build the call that makes a slot."""
+    if failover:
+        return sql.SQL("SELECT pg_create_logical_replication_slot({}, {}, failover => true)").format(slot, PLUGIN)
+    return sql.SQL("SELECT pg_create_logical_replication_slot({}, {})").format(slot, PLUGIN)
+
+
+def publication_steps(
+    connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str
+) -> list[tuple[sql.Composed, str]]:
+    """Return what makes or mends a lane's publication; nothing where it is as the settings ask for."""
+    tables, filters = settings.table_names, wanted_filters(settings, lane)
+    publication = publications.find_publication(connection, slot)
+    if publication is None:
+        reason = f"the {lane.value} lane reads {len(tables)} tables"
+        return [(publications.create_statement(slot, tables, filters), reason)]
+    wrong = publications.differences(publication, tables, filters)
+    if not wrong:
+        return []
+    steps = [(publications.set_statement(slot, tables, filters), f"the publication {', '.join(wrong)}")]
+    if not (publication.via_root and publication.all_operations):
+        steps.append((publications.options_statement(slot), "every operation, partitions under their root's name"))
+    return steps
+
+
+def slot_steps(
+    connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str
+) -> list[tuple[sql.Composed, str]]:
+    """Return what makes a lane's slot; nothing where it exists."""
+    if status(connection, [slot]):
+        return []
+    failover = settings.failover and server_facts(connection).version_num >= FAILOVER_VERSION
+    reason = f"the log, and what VACUUM would take of the catalogs, is kept for the {lane.value} lane from here on"
+    return [(slot_statement(slot, failover=failover), reason)]
 
 
 def _missing(
     connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str
 ) -> list[tuple[sql.Composed, str]]:
-    tables, filters = settings.table_names, wanted_filters(settings, lane)
-    found = status(connection, [slot])
-    check_server(connection, needs_slot=not found)
-    check_identities(describe(connection, tables))
-    steps: list[tuple[sql.Composed, str]] = []
-    publication = publications.find_publication(connection, slot)
-    if publication is None:
-        reason = f"the {lane.value} lane reads {len(tables)} tables"
-        steps.append((publications.create_statement(slot, tables, filters), reason))
-    elif wrong := publications.differences(publication, tables, filters):
-        steps.append((publications.set_statement(slot, tables, filters), f"the publication {', '.join(wrong)}"))
-        if not (publication.via_root and publication.all_operations):
-            steps.append((publications.options_statement(slot), "every operation, partitions under their root's name"))
-    if not found:
-        create_slot = sql.SQL("SELECT pg_create_logical_replication_slot({}, {})").format(slot, PLUGIN)
-        steps.append((create_slot, f"the log is kept for the {lane.value} lane from here on"))
-    return steps
+    slot_is_missing = slot_steps(connection, settings, lane, slot)
+    check_server(connection, needs_slot=bool(slot_is_missing))
+    check_identities(describe(connection, settings.table_names))
+    return publication_steps(connection, settings, lane, slot) + slot_is_missing
 
 
 def _drops(connection: PlainConnection, slot: str, exists: bool) -> list[tuple[sql.Composed, str]]:

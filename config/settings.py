@@ -129,6 +129,9 @@ class SourceSettings(Model):
         " and wizards, of others none",
     )
     slot_prefix: Name = Field(default="causeway", description="slots and publications are named PREFIX_SOURCE_LANE")
+    failover: bool = Field(
+        default=False, description="make slots that a standby keeps a copy of, from PostgreSQL 17 on"
+    )
     timezone: str = Field(default="UTC", description="IANA zone of its local times, for mappings")
     priority: int = Field(
         default=100, ge=0, description="whose record wins where two sources know one thing; lowest first"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -20,19 +21,33 @@ LaneOption = Annotated[Lane | None, typer.Option("--lane", help="Only this lane'
 
 @app.command("plan")
 def plan(
-    source: SourceArgument, config: ConfigOption = DEFAULT_CONFIG, lane: LaneOption = None, as_json: JsonOption = False
+    source: SourceArgument,
+    config: ConfigOption = DEFAULT_CONFIG,
+    lane: LaneOption = None,
+    dsn: Annotated[
+        str | None,
+        typer.Option("--dsn", help="Look with this connection instead, where the source's own role is not there yet."),
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print the SQL that is missing for a source's slots and publications; runs nothing."""
-    from cdc import slots
+    """Print what an administrator runs by psql so that capture has what it needs, and what to look at; runs nothing."""
+    from causeway.slot_plans import describe_plan, plan_source
 
-    _each_lane("plan", slots.plan, load_settings(config), source, lane, as_json=as_json)
+    made = plan_source(load_settings(config), source, lane, dsn)
+    if as_json:
+        print_json({"source": source, **describe_plan(made)})
+        return
+    from cdc.slot_plan import script
+
+    # Not by rich: what psql is to read must not be folded.
+    sys.stdout.write(script(source, made) + "\n")
 
 
 @app.command("create")
 def create(
     source: SourceArgument, config: ConfigOption = DEFAULT_CONFIG, lane: LaneOption = None, as_json: JsonOption = False
 ) -> None:
-    """Run what `plan` prints, no more."""
+    """Make the publications and slots that `plan` prints, as far as the source's own role may; the rest is an administrator's."""
     from cdc import slots
 
     _each_lane("create", slots.create, load_settings(config), source, lane, as_json=as_json)

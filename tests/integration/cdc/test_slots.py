@@ -17,13 +17,13 @@ TABLES = ("CREATE TABLE public.a (id int PRIMARY KEY)", 'CREATE TABLE public."B 
 def test_a_plan_changes_nothing_and_create_does_what_it_says(database: FreshDatabase) -> None:
     source = captured(database, ["public.a", "public.B c"], *TABLES)
     with connect(source.settings.connection, application_name="test") as connection:
-        planned = slots.plan(connection, source.settings, Lane.ANALYTICAL, source.slot)
+        planned = slots.missing(connection, source.settings, Lane.ANALYTICAL, source.slot)
         assert [step.statement.split(" ")[0] for step in planned] == ["CREATE", "SELECT"]
         assert 'ONLY "public"."B c"' in planned[0].statement
         assert all(step.reason for step in planned)
         assert slots.status(connection, [source.slot]) == []
         assert slots.create(connection, source.settings, Lane.ANALYTICAL, source.slot) == planned
-        assert slots.plan(connection, source.settings, Lane.ANALYTICAL, source.slot) == []
+        assert slots.missing(connection, source.settings, Lane.ANALYTICAL, source.slot) == []
 
 
 def test_status_says_what_the_server_keeps(database: FreshDatabase) -> None:
