@@ -64,7 +64,7 @@ class AnalyticalLane:
                 stop=self._stop,
                 capture=self._settings.capture,
                 until=until,
-                after_turn=lambda: self._after_turn(warehouse, compiled),
+                after_turn=lambda: self._after_turn(warehouse, mirror, compiled),
                 turns=self.turns,
             )
             self._loop.run()
@@ -89,9 +89,11 @@ class AnalyticalLane:
         """The capture loop, once it runs."""
         return self._loop
 
-    def _after_turn(self, warehouse: Warehouse, compiled: Sequence[CompiledMapping]) -> None:
-        """Between two batches: the views once every mirror is there, and what the schedule asks for."""
+    def _after_turn(self, warehouse: Warehouse, mirror: Mirror, compiled: Sequence[CompiledMapping]) -> None:
+        """Between two batches: what the mirrors count, the views once every mirror is there, and what the schedule asks for."""
         assert self._loop is not None
+        for name, progress in self._loop.progress.items():
+            progress.value_exceptions = mirror.value_exceptions(name)
         if not self._views_built and all(each.state in _MIRRORED for each in self._loop.progress.values()):
             self._build_views(warehouse, compiled)
             self._views_built = True

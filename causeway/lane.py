@@ -65,6 +65,7 @@ class SourceProgress:
     batches: int = 0
     transactions: int = 0
     last_commit_at: datetime | None = None
+    value_exceptions: int = 0  # values that the mirror's types cannot hold, kept as text; of the analytical lane
     state: str = "starting"  # starting, snapshot, streaming, waiting, caught_up, failed
     error: str = ""
 

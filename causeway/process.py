@@ -183,6 +183,7 @@ def describe_progress(progress: SourceProgress) -> dict[str, Any]:
         "rows": progress.rows,
         "batches": progress.batches,
         "transactions": progress.transactions,
+        "value_exceptions": progress.value_exceptions,
         "last_commit_at": progress.last_commit_at.isoformat() if progress.last_commit_at else None,
     }
 

@@ -6,7 +6,7 @@ Everything here only reads. Connections come from `cdc.connection`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -16,6 +16,7 @@ from cdc.connection import PlainConnection, Row
 from cdc.driver_errors import translate
 from cdc.lsn import Lsn
 from cdc.relation import Column, Relation, ReplicaIdentity
+from cdc.type_catalog import described_types
 from config.errors import CausewayError, ErrorKind
 
 # One row a column, in the table's order: as pgoutput announces it, without generated and dropped columns. A domain has its
@@ -112,7 +113,7 @@ def describe(connection: PlainConnection, tables: Sequence[str]) -> tuple[Relati
             hint="Correct `tables`, or create the table; names are written as Postgres stores them, without quotes.",
             table=missing[0],
         )
-    return tuple(found[table] for table in tables)
+    return _with_types(connection, [found[table] for table in tables])
 
 
 def check_identities(relations: Iterable[Relation]) -> None:
@@ -131,6 +132,22 @@ def check_identities(relations: Iterable[Relation]) -> None:
                 f" ALTER TABLE {relation.qualified_name} REPLICA IDENTITY USING INDEX ... or FULL.",
                 table=relation.qualified_name,
             )
+
+
+def _with_types(connection: PlainConnection, relations: Sequence[Relation]) -> tuple[Relation, ...]:
+    """Say what the columns' types are made of, where their OIDs do not."""
+    types = described_types(connection, (column for relation in relations for column in relation.columns))
+    if not types:
+        return tuple(relations)
+    return tuple(
+        replace(
+            relation,
+            columns=tuple(
+                replace(column, type=types.get((column.type_oid, column.typmod))) for column in relation.columns
+            ),
+        )
+        for relation in relations
+    )
 
 
 def _relation(rows: list[Row]) -> Relation:

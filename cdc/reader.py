@@ -14,18 +14,21 @@ To compare the destination with the source at one point: hold (poll hands out no
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 
 from cdc import preconditions, publications, server_settings, slots
 from cdc.batch import BatchKind, ChangeBatch, Position
 from cdc.catalog import ServerFacts, check_identities, describe, server_facts
+from cdc.column_types import ColumnType
 from cdc.connection import PlainConnection, connect
 from cdc.decoder import Decoded, StreamDecoder
 from cdc.handover import Chunk, SnapshotChunk, SnapshotEnd, StreamChunk
 from cdc.lifecycle import ReaderEvent, ReaderState, advance
 from cdc.lsn import ZERO, Lsn
 from cdc.receiving import Receiving, Task
-from cdc.relation import Relation
+from cdc.relation import Column, Relation
 from cdc.snapshot import decode_snapshot
+from cdc.type_catalog import described_types, needs_catalog
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from config.settings import CaptureSettings, Lane, SourceSettings
@@ -259,8 +262,20 @@ class PostgresReader:
     def _new_decoder(self, relations: tuple[Relation, ...], start: Lsn) -> StreamDecoder:
         capture = self._capture
         return StreamDecoder(
-            relations, start, until=self._until, piece_bytes=capture.batch_bytes, piece_rows=capture.batch_rows
+            relations,
+            start,
+            until=self._until,
+            piece_bytes=capture.batch_bytes,
+            piece_rows=capture.batch_rows,
+            describe_types=self._describe_types,
         )
+
+    def _describe_types(self, columns: Sequence[Column]) -> Mapping[tuple[int, int], ColumnType | None]:
+        """Ask the catalog about types that came while streaming: seldom, so with a connection of its own."""
+        if not any(needs_catalog(column.type_oid) for column in columns):
+            return {}
+        with connect(self._settings.connection, application_name=f"causeway {self.name} types") as connection:
+            return described_types(connection, columns)
 
     def _batch(self, chunk: Chunk) -> ChangeBatch | None:
         match chunk:

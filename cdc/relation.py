@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cdc.column_types import ColumnType
+
 
 class ReplicaIdentity(StrEnum):
     """What an UPDATE or DELETE says of the old row (pg_class.relreplident)."""
@@ -22,7 +24,8 @@ class ReplicaIdentity(StrEnum):
 class Column:
     """One column: `type_oid` and `typmod` as in pg_attribute; `is_key` where it is part of the replica identity.
 
-    `type_name` is pg_catalog.format_type's text where the catalog was asked ("numeric(12,2)"), else empty.
+    `type_name` is pg_catalog.format_type's text where the catalog was asked ("numeric(12,2)"), else empty; of a domain its base
+    type's. `type`: what the type is made of, where its OID does not say it (`cdc.column_types`) and the catalog was asked.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Column:
     typmod: int = -1
     is_key: bool = False
     type_name: str = ""
+    type: ColumnType | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,23 +1,39 @@
 """The versions of captured tables as the stream announces them, completed with what only the catalog knows.
 
 pgoutput sends a Relation message before a table's first change after a connection, and again after DDL. It has no type names
-and no primary key: these come from the catalog's description (`cdc.catalog.describe`), as long as it fits.
+and no primary key: these come from the catalog's description (`cdc.catalog.describe`), as long as it fits. What a type that came
+later is made of is asked for when it is first announced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from cdc.column_types import ColumnType
 from cdc.relation import Column, Relation
 from cdc.type_names import builtin_type_name
+
+# What the types of columns are made of, by OID and modifier (`cdc.type_catalog.described_types`); CausewayError where it fails.
+DescribeTypes = Callable[[Sequence[Column]], Mapping[tuple[int, int], ColumnType | None]]
+
+
+def nothing_more(_columns: Sequence[Column]) -> Mapping[tuple[int, int], ColumnType | None]:
+    """Describe no types: their OIDs must do."""
+    return {}
 
 
 class RelationVersions:
     """The current version of each table, by OID."""
 
-    def __init__(self, described: Iterable[Relation] = ()) -> None:
+    def __init__(self, described: Iterable[Relation] = (), describe_types: DescribeTypes = nothing_more) -> None:
         self._described = {relation.oid: relation for relation in described}
+        self._describe_types = describe_types
+        self._types: dict[tuple[int, int], ColumnType | None] = {
+            (column.type_oid, column.typmod): column.type
+            for relation in self._described.values()
+            for column in relation.columns
+        }
         self._current: dict[int, Relation] = {}
         self._type_names: dict[tuple[int, int], str] = {
             (column.type_oid, column.typmod): column.type_name
@@ -45,12 +61,23 @@ class RelationVersions:
         return dict(self._current)
 
     def _completed(self, relation: Relation) -> Relation:
-        columns = tuple(replace(column, type_name=self._type_name(column)) for column in relation.columns)
+        self._learn_types(relation)
+        columns = tuple(
+            replace(column, type_name=self._type_name(column), type=self._types.get((column.type_oid, column.typmod)))
+            for column in relation.columns
+        )
         described = self._described.get(relation.oid)
         key = described.primary_key if described is not None else ()
         if not set(key) <= set(relation.column_names):
             key = ()
         return replace(relation, columns=columns, primary_key=key)
+
+    def _learn_types(self, relation: Relation) -> None:
+        """Ask once for every type that was not there when the tables were described."""
+        new = [column for column in relation.columns if (column.type_oid, column.typmod) not in self._types]
+        if new:
+            unsaid: dict[tuple[int, int], ColumnType | None] = {(each.type_oid, each.typmod): None for each in new}
+            self._types |= {**unsaid, **self._describe_types(new)}
 
     def _type_name(self, column: Column) -> str:
         return (

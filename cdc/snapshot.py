@@ -38,12 +38,14 @@ _LOOK_S = 1.0
 
 _PARTITIONED = "SELECT oid::int8 FROM pg_class WHERE oid = ANY (%s) AND relkind = 'p'"
 
-# Types whose cast to text is a function: their text is not what their output function writes.
+# Types whose cast to text is a function, or takes their bytes as they are (xml keeps its declaration there): their text is not what
+# their output function writes.
 _OUTPUT_FUNCTIONS = """
 SELECT t.oid::int8, n.nspname, p.proname
 FROM pg_type t JOIN pg_proc p ON p.oid = t.typoutput JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE t.oid = ANY (%s) AND (t.typtype = 'd' OR EXISTS (
-    SELECT FROM pg_cast WHERE castsource = t.oid AND casttarget = 'text'::regtype AND castmethod = 'f'))
+    SELECT FROM pg_cast WHERE castsource = t.oid AND casttarget = 'text'::regtype
+        AND (castmethod = 'f' OR castmethod = 'b' AND p.prosrc NOT IN ('textout', 'varcharout'))))
 """
 
 

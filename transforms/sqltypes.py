@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from cdc.column_types import FIRST_DESCRIBED_OID, TypeKind
 from cdc.relation import Column
-from transforms.columns import BPCHAR, JSON, OID, TEXT, VARCHAR, duckdb_type, element_of
+from transforms.columns import duckdb_type, element_of, type_of
+from transforms.forms.table import BPCHAR, JSON, TEXT, VARCHAR
 
 MOST_DIGITS = 38  # DuckDB's DECIMAL
-_FIRST_USER_OID = 16384  # PostgreSQL, transam.h: FirstNormalObjectId
-_CHAR, _NAME, _UNKNOWN_OID = 18, 19, 0
-# Domains over these: `::text` at the source is not the text that capture hands on ('true' for 't', no blanks at the end).
-_NO_TEXT_DOMAINS = ("boolean", "character(")
+_CHAR, _NAME, _MONEY = 18, 19, 790
+_TEXT_TYPES = frozenset({TEXT, VARCHAR, BPCHAR, _CHAR, _NAME})
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 
 
@@ -121,22 +121,27 @@ def column_type(column: Column) -> SqlType:
     if element is not None:
         inner = column_type(element)
         return OPAQUE_TYPE if inner.kind in (Kind.OPAQUE, Kind.FLOAT) else SqlType(Kind.ARRAY, element=inner)
-    held = duckdb_type(column)
+    held, kind = duckdb_type(column), type_of(column)
+    if kind.oid == _MONEY:
+        return OPAQUE_TYPE
     if found := _DECIMAL.fullmatch(held):
-        return decimal_type(int(found[1]), int(found[2]), fixed_scale=column.typmod >= 0)
+        return decimal_type(int(found[1]), int(found[2]), fixed_scale=kind.typmod >= 0)
     if held == "JSON":
-        return OPAQUE_TYPE if column.type_oid == JSON else SqlType(Kind.JSONB)
+        return OPAQUE_TYPE if kind.oid == JSON else SqlType(Kind.JSONB)
     if held == "VARCHAR":
         return TEXT_TYPE if _is_text(column) else OPAQUE_TYPE
-    return OPAQUE_TYPE if column.type_oid == OID else SqlType(_OF_DUCKDB.get(held, Kind.OPAQUE))
+    return SqlType(_OF_DUCKDB.get(held, Kind.OPAQUE))
 
 
 def _is_text(column: Column) -> bool:
-    """Whether Postgres's text form is the value: text, a user's enum, and a domain, which must be cast to be computed with."""
-    oid = column.type_oid
-    if oid >= _FIRST_USER_OID:
-        return not column.type_name.startswith(_NO_TEXT_DOMAINS)
-    return oid in (TEXT, VARCHAR, BPCHAR, _CHAR, _NAME, _UNKNOWN_OID)
+    """Whether Postgres's text form is the value: text, a user's enum, and an extension's type such as citext.
+
+    A domain is its base type here as there: Postgres computes with the base type too.
+    """
+    kind = type_of(column)
+    if kind.kind is TypeKind.BASE:
+        return kind.oid in _TEXT_TYPES or kind.oid == 0 or kind.oid >= FIRST_DESCRIBED_OID
+    return kind.kind is TypeKind.ENUM
 
 
 def common_type(types: list[SqlType]) -> SqlType | None:

@@ -16,7 +16,8 @@ from uuid import UUID
 from sqlglot import exp
 
 from cdc.relation import Column
-from transforms.columns import BPCHAR
+from transforms.columns import type_of
+from transforms.forms.table import BPCHAR
 from transforms.names import nearest
 from transforms.sqltypes import NULL_TYPE, TEXT_TYPE, Kind, SqlType, column_type, common_type
 
@@ -98,7 +99,7 @@ class Translator:
         if isinstance(node, exp.Cast):
             return False
         names = (column_name(column) for column in node.find_all(exp.Column))
-        return any(name in self.columns and self.columns[name].type_oid == BPCHAR for name in names)
+        return any(name in self.columns and type_of(self.columns[name]).oid == BPCHAR for name in names)
 
     def name_of(self, node: exp.Expr) -> str:
         """Return a function's name as the mapping's author wrote it, or else the whole expression."""

@@ -19,11 +19,18 @@ import pyarrow as pa
 
 from cdc.relation import Column, Relation
 from config.errors import CausewayError, ErrorKind
-from transforms.columns import checksum_sql_duckdb, checksum_sql_postgres, checksum_sql_text
+from transforms.columns import (
+    checksum_sql_any_text,
+    checksum_sql_duckdb,
+    checksum_sql_postgres,
+    checksum_sql_text,
+    duckdb_type,
+)
 from warehouse import value_exceptions
-from warehouse.names import MirrorTable, quoted
+from warehouse.held_types import as_mirrored, is_text_of
+from warehouse.names import MirrorTable, literal, quoted
 from warehouse.store import Warehouse, translate
-from warehouse.tables import mirrored_columns
+from warehouse.tables import mirrored_columns, read_records
 
 BUCKET, KEY, NUMBER = "_bucket", "_key", "_number"  # first digits of KEY; md5 of the key's text; number of the row
 
@@ -122,25 +129,30 @@ def _texts(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, wanted: str) -
     mirrored = mirrored_columns(cursor, table)
     kept = value_exceptions.columns_kept(cursor, table)
     columns = table.relation.columns
+    record = read_records(cursor, table.source).get(table.relation.oid)
+    known = table.relation if record is None else record.relation
     null = "CAST(NULL AS VARCHAR)"
     texts = ", ".join(
-        f"{_text(column, kept) if column.name.casefold() in mirrored else null} AS x{number}"
-        for number, column in enumerate(columns)
+        f"{_text(column, held, kept) if column.name.casefold() in mirrored else null} AS x{number}"
+        for number, (column, held) in enumerate(zip(columns, as_mirrored(known, table.relation).columns, strict=True))
     )
     keys = ", ".join(f"t.{quoted(column.name)} AS k{number}" for number, column in enumerate(table.keys))
-    joins = " ".join(
-        f"LEFT JOIN {value_exceptions.texts_of(table, column)} AS e{number} ON e{number}.key = {table.key_text('t')}"
-        for number, column in enumerate(column for column in columns if column.name in kept)
-    )
+    # One join however many columns have exceptions: each would hold memory of its own.
+    join = f"LEFT JOIN {value_exceptions.texts_of(table)} AS e ON e.key = {table.key_text('t')}" if kept else ""
     same = " AND ".join(
         f"t.{quoted(column.name)} IS NOT DISTINCT FROM w.k{number}" for number, column in enumerate(table.keys)
     )
     listed = f"SEMI JOIN {wanted} AS w ON {same}" if wanted else ""
-    return f"SELECT {keys}, {texts} FROM (SELECT t.* FROM {table.name} AS t {listed}) AS t {joins}"
+    return f"SELECT {keys}, {texts} FROM (SELECT t.* FROM {table.name} AS t {listed}) AS t {join}"
 
 
-def _text(column: Column, kept: Sequence[str]) -> str:
-    held = checksum_sql_duckdb(column, f"t.{quoted(column.name)}")
+def _text(column: Column, held: Column, kept: Sequence[str]) -> str:
+    """SQL for a column's canonical text; `held` is the column as the mirror holds it, which may be as Postgres's text."""
+    value = f"t.{quoted(column.name)}"
+    if is_text_of(duckdb_type(held), column):
+        text = checksum_sql_any_text(column, value)
+    else:
+        text = checksum_sql_duckdb(held, value)
     if column.name not in kept:
-        return held
-    return f"coalesce({held}, {checksum_sql_text(column, f'e{kept.index(column.name)}.text')})"
+        return text
+    return f"coalesce({text}, {checksum_sql_text(column, f'e.texts[{literal(column.name)}]')})"

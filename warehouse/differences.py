@@ -18,7 +18,8 @@ import duckdb
 import pyarrow as pa
 
 from cdc.relation import Column
-from transforms.columns import BYTEA, DATE, TIMESTAMP, TIMESTAMPTZ, cast_sql, duckdb_type
+from transforms.columns import cast_sql, duckdb_type
+from transforms.forms.table import BYTEA, DATE, TIMESTAMP, TIMESTAMPTZ
 from warehouse.checksum import BUCKET, KEY, NUMBER, hashed_rows, translated
 from warehouse.names import MirrorTable, quoted
 

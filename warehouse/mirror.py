@@ -46,6 +46,11 @@ class Mirror:
             if source in (None, name):
                 session.rollback()
 
+    def value_exceptions(self, source: str) -> int:
+        """Return how many values of `source` its mirrors' types cannot hold, so that meta.value_exceptions has their text."""
+        session = self._sessions.get(source)
+        return 0 if session is None else session.value_exceptions
+
     def close(self) -> None:
         """Close every session; nothing uncommitted survives. The warehouse stays open."""
         while self._sessions:

@@ -20,7 +20,8 @@ from config.failpoints import failpoint
 from warehouse import tables, value_exceptions
 from warehouse.apply import apply_changes
 from warehouse.evolution import additions, check_capturable
-from warehouse.names import MirrorTable
+from warehouse.held_types import as_mirrored
+from warehouse.names import MirrorTable, mirror_schema
 from warehouse.positions import forget_position, read_position, write_position
 from warehouse.store import Warehouse, translate
 from warehouse.tables import TableRecord
@@ -88,10 +89,12 @@ class SourceSession:
         self._position = read_position(self._connection, self._source)
         self._tables = tables.read_records(self._connection, self._source)
         self._followed: dict[Relation, MirrorTable] = {}
+        counts = value_exceptions.counts(self._connection, self._source)
         self._exceptions = {
-            oid: value_exceptions.has_any(self._connection, MirrorTable(self._source, record.relation))
+            oid: (mirror_schema(self._source, record.relation.schema), record.relation.table) in counts
             for oid, record in self._tables.items()
         }
+        self.value_exceptions = sum(counts.values())  # values kept as text, as of the last commit
         self._rows = self._transactions = 0
         self._written: set[int] = set()  # tables (OIDs) whose rows the open transaction has changed
 
@@ -104,6 +107,8 @@ class SourceSession:
         failpoint("mirror.before_commit")
         self._connection.execute("COMMIT")
         self._open = False
+        if self.value_exceptions or any(self._exceptions[oid] for oid in self._written):
+            self.value_exceptions = sum(value_exceptions.counts(self._connection, self._source).values())
         self._written.clear()
         failpoint("mirror.after_commit")
 
@@ -142,7 +147,9 @@ class SourceSession:
         followed = self._followed.get(relation)
         if followed is not None:
             return followed
+        announced = relation
         record = self._tables.get(relation.oid) or self._same_name(relation)
+        relation = as_mirrored(record.relation, announced)
         table = MirrorTable(self._source, relation)
         if relation != record.relation:
             mirrored = tables.mirrored_columns(self._connection, table)
@@ -151,7 +158,7 @@ class SourceSession:
             record = replace(record, relation=relation)
             tables.write_record(self._connection, self._source, record)
         self._tables[relation.oid] = record
-        self._followed = {relation: table} | {
+        self._followed = {announced: table} | {
             version: mirror for version, mirror in self._followed.items() if version.oid != relation.oid
         }
         return table

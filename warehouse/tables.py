@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import duckdb
 
+from cdc.column_types import type_from_json
 from cdc.lsn import Lsn
 from cdc.relation import Column, Relation, ReplicaIdentity
 from transforms.columns import duckdb_type
+from warehouse.held_types import held_as_made
 from warehouse.names import MirrorTable, mirror_schema, quoted
 
 _READ = """
@@ -72,7 +75,8 @@ class TableRecord:
 def read_records(connection: duckdb.DuckDBPyConnection, source: str) -> dict[int, TableRecord]:
     """Return the captured tables of `source`, by the OID that their mirrors follow."""
     found = [_record(*row) for row in connection.execute(_READ, [source]).fetchall()]
-    return {record.relation.oid: record for record in found}
+    held = held_as_made(connection, source, [record.relation for record in found])
+    return {relation.oid: replace(record, relation=relation) for record, relation in zip(found, held, strict=True)}
 
 
 def write_record(connection: duckdb.DuckDBPyConnection, source: str, record: TableRecord) -> None:
@@ -161,7 +165,13 @@ def relation_to_json(relation: Relation) -> str:
 def relation_from_json(text: str) -> Relation:
     """Return the relation that `relation_to_json` wrote."""
     tree = json.loads(text)
-    columns = tuple(Column(**column) for column in tree.pop("columns"))
+    columns = tuple(_column_from_json(column) for column in tree.pop("columns"))
     identity = ReplicaIdentity(tree.pop("replica_identity"))
     key = tuple(tree.pop("primary_key"))
     return Relation(**tree, columns=columns, replica_identity=identity, primary_key=key)
+
+
+def _column_from_json(tree: dict[str, Any]) -> Column:
+    """A column as it was stored, also by a version that knew no `type`."""
+    kind = tree.pop("type", None)
+    return Column(**tree, type=None if kind is None else type_from_json(kind))

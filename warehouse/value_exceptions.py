@@ -9,13 +9,12 @@ from __future__ import annotations
 import duckdb
 
 from cdc.relation import Column
-from transforms.columns import NUMERIC, TIMESTAMP, TIMESTAMPTZ, cast_sql, decimal_parts, may_not_fit
+from transforms.columns import cast_sql, may_not_fit, suspect_sql
 from warehouse.names import MirrorTable, literal, quoted
 
-_SHORT_DIGITS = (
-    12  # numeric text of up to 12 characters has at most 10 decimals and far fewer than 28 digits before them
-)
 _LSN_TEXT = "printf('%X/%X', f._lsn >> 32, f._lsn & 4294967295)"
+
+_COUNTS = 'SELECT "schema", "table", count(*) FROM meta.value_exceptions WHERE source = ? GROUP BY ALL'
 
 
 def record_misfits(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: str) -> bool:
@@ -26,7 +25,7 @@ def record_misfits(connection: duckdb.DuckDBPyConnection, table: MirrorTable, ro
     candidates = [column for column in table.relation.columns if may_not_fit(column)]
     if not candidates:
         return False
-    tests = ", ".join(f"bool_or({_suspect(column)})" for column in candidates)
+    tests = ", ".join(f"bool_or({suspect_sql(column, f'f.{quoted(column.name)}')})" for column in candidates)
     found = connection.execute(f"SELECT {tests} FROM {rows} AS f").fetchone() or ()
     suspects = [column for column, suspect in zip(candidates, found, strict=True) if suspect]
     return sum(_record(connection, table, column, rows) for column in suspects) > 0
@@ -45,9 +44,10 @@ def forget_table(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> N
     connection.execute(f"DELETE FROM meta.value_exceptions WHERE {_of(table)}")
 
 
-def has_any(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> bool:
-    """Return whether anything is kept of a table."""
-    return bool(connection.execute(f"SELECT 1 FROM meta.value_exceptions WHERE {_of(table)} LIMIT 1").fetchall())
+def counts(connection: duckdb.DuckDBPyConnection, source: str) -> dict[tuple[str, str], int]:
+    """Return how many values are kept of each table of a source, by the mirror's schema and name; none of the others."""
+    rows = connection.execute(_COUNTS, [source]).fetchall()
+    return {(schema, table): int(count) for schema, table, count in rows}
 
 
 def columns_kept(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> tuple[str, ...]:
@@ -57,9 +57,11 @@ def columns_kept(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> t
     return tuple(name for name in table.relation.column_names if name in found)
 
 
-def texts_of(table: MirrorTable, column: Column) -> str:
-    """SQL for key and text of what is kept of one column."""
-    return f'(SELECT key, text FROM meta.value_exceptions WHERE {_of(table)} AND "column" = {literal(column.name)})'
+def texts_of(table: MirrorTable) -> str:
+    """SQL for what is kept of each row: its key, and `texts`, a MAP from column to text."""
+    return f"""(
+        SELECT key, map(list("column"), list(text)) AS texts FROM meta.value_exceptions WHERE {_of(table)} GROUP BY key
+    )"""
 
 
 def _record(connection: duckdb.DuckDBPyConnection, table: MirrorTable, column: Column, rows: str) -> int:
@@ -76,17 +78,6 @@ def _record(connection: duckdb.DuckDBPyConnection, table: MirrorTable, column: C
         FROM ({misfits}) AS m
     """).fetchone()
     return int(inserted[0]) if inserted else 0
-
-
-def _suspect(column: Column) -> str:
-    """SQL that is true for every text that may not fit, and false for nearly every other."""
-    text = f"f.{quoted(column.name)}"
-    if column.type_oid == NUMERIC:
-        words = f"{text} >= 'A' OR starts_with({text}, '-I')"  # NaN, Infinity, -Infinity
-        return words if decimal_parts(column)[2] else f"length({text}) > {_SHORT_DIGITS} OR {words}"
-    if column.type_oid in (TIMESTAMP, TIMESTAMPTZ):
-        return f"substr({text}, 7, 1) = '-'"  # a year of six digits
-    return f"{text} IS NOT NULL AND {cast_sql(column, text)} IS NULL"
 
 
 def _of(table: MirrorTable) -> str:

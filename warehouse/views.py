@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import duckdb
 
 from transforms.canonical import ENTITIES
-from transforms.columns import duckdb_type
+from transforms.columns import cast_sql, duckdb_type
 from transforms.compiled import CompiledMapping, view_sql
 from transforms.fields import entity_fields, null_of
+from warehouse.held_types import is_text_of
 from warehouse.names import literal, mirror_schema, quoted
 from warehouse.store import Warehouse, sql_text, translate
 
@@ -72,7 +73,10 @@ def _out_of_scope(cursor: duckdb.DuckDBPyConnection, left_out: Sequence[Compiled
 
 
 def _select(cursor: duckdb.DuckDBPyConnection, mapping: CompiledMapping) -> str | None:
-    """Return the mapping over its mirror; None where there is none. Columns that the mirror has yet to get are NULL."""
+    """Return the mapping over its mirror; None where there is none.
+
+    Columns that the mirror has yet to get are NULL; those that an older mirror holds as Postgres's text are cast on the way.
+    """
     schema, table = mirror_schema(mapping.source, mapping.relation.schema), mapping.relation.table
     mirrored = _columns(cursor, schema, table)
     if not mirrored:
@@ -83,16 +87,24 @@ def _select(cursor: duckdb.DuckDBPyConnection, mapping: CompiledMapping) -> str 
         for column in mapping.relation.columns
         if column.name.casefold() not in mirrored
     ]
+    texts = [
+        f"{cast_sql(column, quoted(column.name))} AS {quoted(column.name)}"
+        for column in mapping.relation.columns
+        if is_text_of(mirrored.get(column.name.casefold()), column)
+    ]
+    if texts:
+        mirror = f"(SELECT * REPLACE ({', '.join(texts)}) FROM {mirror})"
     return view_sql(mapping, f"(SELECT *, {', '.join(missing)} FROM {mirror})" if missing else mirror)
 
 
-def _columns(cursor: duckdb.DuckDBPyConnection, schema: str, table: str) -> frozenset[str]:
+def _columns(cursor: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
+    """Return the lower-cased names of a table's columns and their types."""
     rows = cursor.execute(
-        "SELECT lower(column_name) FROM duckdb_columns()"
+        "SELECT lower(column_name), data_type FROM duckdb_columns()"
         " WHERE database_name = current_database() AND schema_name = ? AND table_name = ?",
         [schema, table],
     ).fetchall()
-    return frozenset(name for (name,) in rows)
+    return dict(rows)
 
 
 def _empty(entity: str) -> str:

@@ -66,5 +66,10 @@ def _print_lane(name: str, said: dict[str, Any]) -> None:
         for source, item in said["sources"].items()
     ]
     print_table(title, ("source", "state", "durable", "lag bytes", "rows", "last commit", "error"), rows)
+    kept = [
+        (source, item["value_exceptions"]) for source, item in said["sources"].items() if item.get("value_exceptions")
+    ]
+    if kept:
+        print_table("values kept as text", ("source", "values"), kept)
     if said.get("outbox"):
         print_table("outbox", ("status", "records"), sorted(said["outbox"].items()))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from cdc.batch import META_COLUMNS, BatchKind, ChangeBatch, Position, TableChanges
 from cdc.lsn import Lsn
 from cdc.relation import Column, Relation, ReplicaIdentity
-from transforms.columns import BPCHAR, INT4, INT8, NUMERIC, TEXT, TIMESTAMPTZ
+from transforms.forms.table import BPCHAR, INT4, INT8, NUMERIC, TEXT, TIMESTAMPTZ
 
 OIDS = {"int8": INT8, "int4": INT4, "text": TEXT, "numeric": NUMERIC, "timestamptz": TIMESTAMPTZ, "char": BPCHAR}
 COMMITTED = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

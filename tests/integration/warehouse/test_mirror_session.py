@@ -14,6 +14,7 @@ from cdc.relation import Relation, ReplicaIdentity
 from config.errors import CausewayError, ErrorKind
 from config.settings import WarehouseSettings
 from tests.integration.warehouse.source_table import (
+    TRUNCATE,
     batch,
     delete,
     insert,
@@ -297,6 +298,33 @@ class TestValueExceptions:
         self.apply(mirror, 20, *(insert(id=str(key), price="NaN") for key in range(1, 5)))
         self.apply(mirror, 21, update(id="1", price="5"), delete(id="2"), update(id="3", price="Infinity"))
         assert [(row[0], row[3]) for row in kept()] == [("3", "Infinity"), ("4", "NaN")]
+
+    def test_what_is_kept_is_counted(
+        self, mirror: Mirror, warehouse: Warehouse, kept: Callable[[], list[tuple[str, ...]]]
+    ) -> None:
+        assert mirror.value_exceptions("shop") == 0
+        self.apply(mirror, 20, insert(id="1", price="NaN"), insert(id="2", price="NaN"), insert(id="3", price="1"))
+        assert mirror.value_exceptions("shop") == 2
+        self.apply(mirror, 21, delete(id="1"), update(id="3", price="Infinity"))
+        assert mirror.value_exceptions("shop") == 2
+        with pytest.raises(CausewayError):
+            mirror.apply(
+                batch(
+                    22,
+                    table_changes(PRICED, [insert(id="9", price="NaN")]),
+                    table_changes(LINES, [one("7")], first_seq=1),
+                )
+            )
+        assert mirror.position("shop") is not None
+        assert mirror.value_exceptions("shop") == 2
+        self.apply(mirror, 23, TRUNCATE)
+        assert mirror.value_exceptions("shop") == 0
+        self.apply(mirror, 24, insert(id="1", price="NaN"))
+        mirror.close()
+        again = Mirror(warehouse)
+        assert again.position("shop") is not None
+        assert again.value_exceptions("shop") == 1
+        again.close()
 
     def test_the_text_of_an_unchanged_value_stays_and_moves_with_its_row(
         self, mirror: Mirror, warehouse: Warehouse, kept: Callable[[], list[tuple[str, ...]]]

@@ -1,0 +1,124 @@
+"""Numbers with decimals: numeric as DECIMAL, floats, money.
+
+Sources: numeric.c (numerictypmodin), cash.c (cash_out: under lc_monetary = C a dollar sign, commas, two decimals).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdc.column_types import ColumnType
+from transforms.forms.form import Form
+
+UNCONSTRAINED_SCALE = 10  # of numeric without a precision: DECIMAL(38, 10)
+MOST_DIGITS = 38
+_WIDEST_SCALE = 18  # of numeric(p, s) with p above 38: leaves 20 digits before the point
+_TYPMOD_HEADER = 4
+_SHORT_DIGITS = (
+    12  # numeric text of up to 12 characters has at most 10 decimals and far fewer than 28 digits before them
+)
+_MONEY_DIGITS, _MONEY_SCALE = 19, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numeric(Form):
+    """numeric. `exact`: every finite value fits, so that only NaN does not."""
+
+    scale: int
+    exact: bool
+
+    @property
+    def unheld(self) -> str:
+        return "NaN, infinity" if self.exact else f"NaN, infinity, more than {self.scale} decimals, more than 38 digits"
+
+    def cast(self, text: str) -> str:
+        """A cast to DECIMAL rounds in silence: where the column may hold more decimals, such a value is not held."""
+        cast = f"TRY_CAST({text} AS {self.duckdb})"
+        if self.exact:
+            return cast
+        digits = self.scale + 1
+        rounds = rf"length({text}) > {digits} AND regexp_matches({text}, '\.\d{{{self.scale}}}\d*[1-9]')"
+        return f"CASE WHEN {rounds} THEN NULL ELSE {cast} END"
+
+    def suspect(self, text: str) -> str:
+        words = f"{text} >= 'A' OR starts_with({text}, '-I')"  # NaN, Infinity, -Infinity
+        return words if self.exact else f"length({text}) > {_SHORT_DIGITS} OR {words}"
+
+    def of_postgres(self, value: str) -> str:
+        return f"trim_scale({value})::text"
+
+    def of_duckdb(self, value: str) -> str:
+        return self.of_text(f"CAST({value} AS VARCHAR)")
+
+    def of_text(self, text: str) -> str:
+        return f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
+
+
+def numeric(kind: ColumnType) -> Numeric:
+    """Return the form of a numeric with this modifier."""
+    precision, scale, exact = decimal_parts(kind.typmod)
+    return Numeric(duckdb=f"DECIMAL({precision},{scale})", scale=scale, exact=exact)
+
+
+def decimal_parts(typmod: int) -> tuple[int, int, bool]:
+    """Return a numeric's DECIMAL precision and scale, and whether every finite value of the column fits them.
+
+    typmod - 4 holds the precision above 16 bits of a signed 11-bit scale. One digit is kept before the point, because
+    DuckDB writes a DECIMAL(2,2) as '.25'.
+    """
+    if typmod < _TYPMOD_HEADER:
+        return MOST_DIGITS, UNCONSTRAINED_SCALE, False
+    packed = typmod - _TYPMOD_HEADER
+    precision, scale = packed >> 16, ((packed & 0x7FF) ^ 0x400) - 0x400
+    if scale < 0:  # numeric(3, -2) holds 99900
+        precision, scale = precision - scale, 0
+    precision = max(precision, scale + 1)  # numeric(3, 5) holds 0.00999
+    if precision <= MOST_DIGITS:
+        return precision, scale, True
+    return MOST_DIGITS, min(scale, _WIDEST_SCALE), False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Float(Form):
+    """real and double precision. Both write the shortest text that reads back, but not the same one: so bits are compared."""
+
+    bits: int
+
+    def cast(self, text: str) -> str:
+        return f"TRY_CAST({text} AS {self.duckdb})"
+
+    def of_postgres(self, value: str) -> str:
+        return f"('x' || encode(float{self.bits // 8}send({value}), 'hex'))::bit({self.bits})::text"
+
+    def of_duckdb(self, value: str) -> str:
+        return f"CAST(CAST({value} AS BIT) AS VARCHAR)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Money(Form):
+    """money: a whole number of the smallest unit. How many decimals that has is the database's lc_monetary, seldom other than 2."""
+
+    scale: int
+
+    def cast(self, text: str) -> str:
+        """Text as under lc_monetary = C, which writes two decimals whatever the database's own has."""
+        if self.scale == _MONEY_SCALE:
+            return f"TRY_CAST(translate({text}, '$,', '') AS {self.duckdb})"
+        units = f"CAST(translate({text}, '$,.', '') AS DECIMAL({_MONEY_DIGITS},0))"
+        smallest = f"{1:.{self.scale}f}"[:-1] + "1" if self.scale else "1"
+        return f"TRY_CAST({units} * CAST('{smallest}' AS DECIMAL({self.scale + 1},{self.scale})) AS {self.duckdb})"
+
+    def of_postgres(self, value: str) -> str:
+        by = self.scale - _MONEY_SCALE
+        moved = f" * {10**-by}" if by < 0 else f" * 0.{'1'.zfill(by)}" if by else ""
+        return f"trim_scale({value}::numeric{moved})::text"
+
+    def of_duckdb(self, value: str) -> str:
+        text = f"CAST({value} AS VARCHAR)"
+        return f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
+
+
+def money(kind: ColumnType) -> Money:
+    """Return the form of money; its modifier is the number of decimals, where the catalog was asked."""
+    scale = kind.typmod if kind.typmod >= 0 else _MONEY_SCALE
+    return Money(duckdb=f"DECIMAL({_MONEY_DIGITS},{scale})", scale=scale)
