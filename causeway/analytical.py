@@ -9,12 +9,13 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
-from causeway.control import Handler
+from causeway.control import Handler, Request
 from causeway.lane import LaneLoop
 from causeway.sources import Sources, describe_sources, reader_for
 from causeway.turns import Turns
+from causeway.verifying import LaneVerifier
 from cdc.lsn import Lsn
-from config.errors import CausewayError
+from config.errors import CausewayError, ErrorKind
 from config.schedule import cron_trigger
 from config.settings import Lane, Settings, SourceRole
 from loaders.state import prepare
@@ -45,6 +46,7 @@ class AnalyticalLane:
         self._loop: LaneLoop | None = None
         self._reconcile_due = threading.Event()
         self._views_built = False
+        self._verifying: LaneVerifier | None = None
 
     def run(self, until: dict[str, Lsn] | None) -> None:
         """Mirror until stopped (or caught up), then leave the views as the mappings say."""
@@ -57,6 +59,7 @@ class AnalyticalLane:
         mirror = Mirror(warehouse)
         try:
             readers = [reader_for(self._settings, name, Lane.ANALYTICAL, self._wake) for name in self._sources]
+            self._verifying = LaneVerifier(self._settings, warehouse, mirror, readers, self.turns)
             self._loop = LaneLoop(
                 mirror,
                 readers,
@@ -78,7 +81,12 @@ class AnalyticalLane:
 
     def commands(self) -> dict[str, Handler]:
         """What the lane does on request, over its control channel."""
-        return {}
+        return {"verify": self._verify}
+
+    def _verify(self, request: Request) -> dict[str, Any]:
+        if self._verifying is None:
+            raise CausewayError(ErrorKind.TRANSIENT, "the lane is starting.", hint="Ask again in a moment.")
+        return self._verifying.verify(request)
 
     def status(self) -> dict[str, Any]:
         """Nothing beyond what the capture loop says."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from causeway.verdict import RowDifference, TableVerdict
 from cdc import checksum as source_side
 from cdc.connection import PlainConnection
 from cdc.lsn import Lsn
@@ -32,69 +32,6 @@ BUCKET_ROWS = 1024
 MOST_DIGITS = 4
 # How many rows of a table are named; the rest is counted.
 LISTED_ROWS = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowDifference:
-    """One row that differs, by its key, with the columns that do; never its values."""
-
-    kind: Kind
-    key: tuple[str | None, ...]
-    columns: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        key = f"({', '.join('NULL' if part is None else part for part in self.key)})"
-        return f"{key} differs in {', '.join(self.columns)}" if self.columns else f"{key} is {self.kind}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableVerdict:
-    """One table's comparison. `problem`: why it was not compared. `rows` names LISTED_ROWS of the rows that differ."""
-
-    table: str
-    source_rows: int = 0
-    mirror_rows: int = 0
-    ranges: int = 0
-    differing_ranges: int = 0
-    counts: Mapping[Kind, int] = field(default_factory=dict)
-    rows: Sequence[RowDifference] = ()
-    problem: str = ""
-    repaired_rows: int = 0
-
-    @property
-    def equal(self) -> bool:
-        """Whether every bucket has the same count and sum of hashes on both sides."""
-        return not self.problem and self.differing_ranges == 0
-
-    @property
-    def differing_rows(self) -> int:
-        """How many rows differ, listed or not."""
-        return sum(self.counts.values())
-
-    @property
-    def result(self) -> str:
-        """The verdict in a word or two."""
-        if self.problem:
-            return "NOT COMPARED"
-        if self.repaired_rows:
-            return f"{self.repaired_rows:,} rows repaired{'' if self.equal else ', DIFFERS STILL'}"
-        return "equal" if self.equal else f"{self.differing_rows:,} rows DIFFER"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the verdict as JSON values."""
-        rows = [{"kind": row.kind.name.lower(), "key": row.key, "columns": row.columns} for row in self.rows]
-        return {
-            "table": self.table,
-            "equal": self.equal,
-            "problem": self.problem,
-            "source_rows": self.source_rows,
-            "mirror_rows": self.mirror_rows,
-            "ranges": self.ranges,
-            "differing_ranges": self.differing_ranges,
-            "differing_rows": {kind.name.lower(): self.counts.get(kind, 0) for kind in Kind},
-            "rows": rows,
-            "repaired_rows": self.repaired_rows,
-        }
 
 
 @dataclass(kw_only=True)

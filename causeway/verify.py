@@ -2,59 +2,35 @@
 
 A consistent view of the source is opened at a point C of its log; the mirror is brought to exactly C (the reader hands out no
 transaction that the view does not see); then the two are compared (`causeway.comparing`). Here the lane does not run, so that the
-mirror stays at C for as long as it takes, and what differs is mended from the same view.
+mirror stays at C for as long as it takes, and what differs is mended from the same view. A lane that runs is asked to do it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-import duckdb
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
-from causeway.comparing import Comparison, TableVerdict, compared, not_comparable, still_differing
+from causeway.comparing import Comparison, compared, not_comparable, still_differing
+from causeway.control import ask
+from causeway.holding import reading
 from causeway.lane import LaneLoop
 from causeway.repairing import apply_pieces, commit, repair_pieces
 from causeway.runfiles import RunFolder
 from causeway.sources import find_source, naming, reader_for, with_tables
+from causeway.verdict import SourceVerdict, TableVerdict, wanted_tables
 from cdc.batch import Position
 from cdc.catalog import describe
 from cdc.exported_snapshot import ConsistentView, consistent_view
 from cdc.lsn import Lsn
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
-from config.settings import Lane, Settings, SourceSettings
+from config.settings import Lane, Settings
 from warehouse.mirror import Mirror
 from warehouse.store import Warehouse
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceVerdict:
-    """A source's tables, compared at `lsn`; after a repair, as they are then."""
-
-    source: str
-    lsn: Lsn
-    tables: Sequence[TableVerdict]
-
-    @property
-    def equal(self) -> bool:
-        """Whether every table is equal."""
-        return all(table.equal for table in self.tables)
-
-    @property
-    def repaired_rows(self) -> int:
-        """How many rows were mended."""
-        return sum(table.repaired_rows for table in self.tables)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the verdict as JSON values."""
-        tables = [table.as_dict() for table in self.tables]
-        return {"source": self.source, "lsn": str(self.lsn), "equal": self.equal, "tables": tables}
 
 
 def verify_source(
@@ -62,14 +38,16 @@ def verify_source(
 ) -> SourceVerdict:
     """Compare captured tables of a source (all, or `only` these) with their mirrors; `console` shows progress on a terminal.
 
-    CausewayError: WAREHOUSE or SLOT_IN_USE while the analytical lane runs, SETTINGS for a table that is not captured, and
-    whatever capture raises.
+    A running analytical lane does it itself (`causeway.verifying`). CausewayError: TRANSIENT where it cannot be held now,
+    SETTINGS for a table that is not captured, and whatever capture raises.
     """
     find_source(settings, name)
     settings = with_tables(settings, name)
     source = settings.sources[name]
     wanted = wanted_tables(name, source, only)
     folder = RunFolder(settings.run_dir)
+    if folder.is_running(Lane.ANALYTICAL):
+        return _ask_lane(settings, name, wanted, console, repair=repair)
     with folder.lock(Lane.ANALYTICAL), Warehouse.open(settings.warehouse) as warehouse, naming(name):
         with consistent_view(source.connection, application_name=f"causeway {name} verify") as view:
             _bring_to(settings, name, warehouse, view.lsn)
@@ -81,17 +59,22 @@ def verify_source(
             return SourceVerdict(source=name, lsn=view.lsn, tables=tables)
 
 
-def wanted_tables(name: str, source: SourceSettings, only: Sequence[str]) -> tuple[str, ...]:
-    """Return the tables to compare; CausewayError SETTINGS where one is asked for that is not captured."""
-    unknown = [table for table in only if table not in source.table_names]
-    if unknown:
-        raise CausewayError(
-            ErrorKind.SETTINGS,
-            f"{name} does not capture {', '.join(unknown)}.",
-            hint="Write it as schema.table.",
-            source=name,
+def _ask_lane(
+    settings: Settings, name: str, tables: Sequence[str], console: Console | None, *, repair: bool
+) -> SourceVerdict:
+    """Let the running lane do it; interrupting this process ends it there too."""
+    asked = {"source": name, "tables": list(tables), "repair": repair}
+    quiet = console is None or not console.is_terminal
+    with Progress(console=console, disable=quiet, transient=True) as bar:
+        task = bar.add_task(f"verifying {name}")
+        told = ask(
+            settings.run_dir,
+            Lane.ANALYTICAL,
+            "verify",
+            asked,
+            progress=lambda at: bar.update(task, completed=at["done"], total=at["of"], description=at["table"]),
         )
-    return tuple(only) or tuple(source.table_names)
+    return SourceVerdict.from_dict(told)
 
 
 def compare_all(
@@ -136,18 +119,6 @@ def compare_all(
     finally:
         mirror.close()
     return verdicts
-
-
-@contextmanager
-def reading(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A cursor in a transaction that sees the warehouse as it is now, whatever is written meanwhile."""
-    cursor = warehouse.cursor()
-    try:
-        cursor.execute("BEGIN")
-        cursor.execute("SELECT count(*) FROM meta.positions").fetchall()  # a transaction begins with its first look
-        yield cursor
-    finally:
-        cursor.close()
 
 
 def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> None:

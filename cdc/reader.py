@@ -14,6 +14,7 @@ To compare the destination with the source at one point: hold (poll hands out no
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 
 from cdc import preconditions, publications, server_settings, slots
@@ -62,6 +63,7 @@ class PostgresReader:
         self._receiving: Receiving | None = None
         self._confirmed = self._handed_out = self._server_end = ZERO
         self._holding = self._look_again = False
+        self._held_until = 0.0
 
     @property
     def state(self) -> ReaderState:
@@ -100,16 +102,19 @@ class PostgresReader:
         """Whether exactly the transactions before the cut have been handed out."""
         return self._holding and self._decoder is not None and self._decoder.at_cut
 
-    def hold(self) -> None:
-        """Hand out nothing from now on, until `cut_at` or `release`; CausewayError TRANSIENT where no stream is being read."""
-        if self._decoder is None or self._until is not None or self.state is not ReaderState.STREAMING:
+    def hold(self, longest_s: float) -> None:
+        """Hand out nothing from now on, until `cut_at` or `release`, or until `longest_s` are over.
+
+        CausewayError TRANSIENT where no stream is being read, or it is held already.
+        """
+        if self._decoder is None or self._until is not None or self.state is not ReaderState.STREAMING or self._holding:
             raise CausewayError(
                 ErrorKind.TRANSIENT,
-                f"{self.name}: capture cannot be held now, it is {self.state}.",
+                f"{self.name}: capture cannot be held now, it is {'held already' if self._holding else self.state}.",
                 hint="Try again when the source is streaming: `causeway status` tells.",
                 source=self.name,
             )
-        self._holding = True
+        self._holding, self._held_until = True, time.monotonic() + longest_s
 
     def cut_at(self, lsn: Lsn) -> None:
         """Let a held reader hand out exactly the transactions whose commit record begins before `lsn`; then it holds again."""
@@ -161,6 +166,8 @@ class PostgresReader:
         receiving = self._receiving
         if receiving is None:
             raise CausewayError(ErrorKind.INTERNAL, f"a reader that is {self._state} was polled.", source=self.name)
+        if self._holding and time.monotonic() >= self._held_until:
+            self.release()
         while True:
             failed = receiving.failed  # looked at before the queue: what came before the error comes out before it
             chunk = None if self._idle_by_hold else self._next_chunk(receiving)

@@ -202,6 +202,9 @@ class CaptureSettings(Model):
     status_interval_s: float = Field(default=5.0, gt=0, description="seconds between standby status messages")
     reconnect_first_s: float = Field(default=0.5, gt=0, description="first wait before a new connection")
     reconnect_longest_s: float = Field(default=30.0, gt=0, description="longest wait before a new connection")
+    longest_hold_s: float = Field(
+        default=20.0, gt=0, description="longest time that a verification or repair may hold the capture of a source"
+    )
 
 
 class StateSettings(Model):

@@ -11,7 +11,7 @@ from causeway.exits import Exit
 from config.loading import load_settings
 
 if TYPE_CHECKING:
-    from causeway.verify import SourceVerdict
+    from causeway.verdict import SourceVerdict
 
 
 def verify(

@@ -26,7 +26,7 @@ def test_a_held_reader_hands_out_exactly_what_a_view_of_the_source_sees(database
     try:
         for _ in range(3):
             source.replay.apply(next_batch(reader))
-            reader.hold()
+            reader.hold(60)
             with consistent_view(source.settings.connection, application_name="test") as view:
                 assert reader.poll() is None
                 reader.cut_at(view.lsn)
@@ -49,7 +49,7 @@ def test_an_idle_source_is_cut_and_goes_on(database: FreshDatabase) -> None:
     source.catch_up()
     reader = source.reader()
     reader.open(source.replay.position)
-    reader.hold()
+    reader.hold(60)
     with consistent_view(source.settings.connection, application_name="test") as view:
         source.execute("INSERT INTO orders VALUES (1)")
         reader.cut_at(view.lsn)
@@ -67,9 +67,24 @@ def test_a_reader_that_copies_or_ends_somewhere_cannot_be_held(database: FreshDa
         reader = source.reader()
         reader.open(position, until)
         with pytest.raises(CausewayError, match="cannot be held") as raised:
-            reader.hold()
+            reader.hold(60)
         assert raised.value.kind is ErrorKind.TRANSIENT
         reader.close()
+
+
+def test_a_hold_ends_by_itself(database: FreshDatabase) -> None:
+    source = captured(database, ["public.orders"], ORDERS)
+    source.catch_up()
+    reader = source.reader()
+    reader.open(source.replay.position)
+    reader.hold(0.2)
+    with pytest.raises(CausewayError, match="held already"):
+        reader.hold(60)
+    source.execute("INSERT INTO orders VALUES (1)")
+    source.replay.apply(next_batch(reader))
+    assert not reader.holding
+    reader.close()
+    source.assert_equal()
 
 
 def drain_to_cut(source: CapturedDatabase, reader: PostgresReader, timeout_s: float = 20) -> None:
