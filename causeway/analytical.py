@@ -11,7 +11,7 @@ from loguru import logger
 
 from causeway.control import Handler, Request
 from causeway.lane import LaneLoop
-from causeway.sources import Sources, describe_sources, reader_for
+from causeway.sources import Sources, catalog_asker, describe_sources, reader_for
 from causeway.turns import Turns
 from causeway.verifying import LaneVerifier
 from cdc.lsn import Lsn
@@ -27,6 +27,7 @@ from warehouse.extracts import extract
 from warehouse.mirror import Mirror
 from warehouse.reconciliation import reconcile
 from warehouse.store import Warehouse
+from warehouse.tables import TableRecord
 from warehouse.views import build_views
 
 _MIRRORED = ("streaming", "caught_up", "failed")
@@ -47,6 +48,7 @@ class AnalyticalLane:
         self._reconcile_due = threading.Event()
         self._views_built = False
         self._verifying: LaneVerifier | None = None
+        self._stopped: dict[str, dict[str, TableRecord]] = {}
 
     def run(self, until: dict[str, Lsn] | None) -> None:
         """Mirror until stopped (or caught up), then leave the views as the mappings say."""
@@ -56,7 +58,7 @@ class AnalyticalLane:
         compiled = compile_mappings(load_mappings(self._settings.mappings), relations)
         warehouse = Warehouse.open(self._settings.warehouse)
         scheduler = self._schedule()
-        mirror = Mirror(warehouse)
+        mirror = Mirror(warehouse, catalog_asker(self._sources))
         try:
             readers = [reader_for(self._settings, name, Lane.ANALYTICAL, self._wake) for name in self._sources]
             self._verifying = LaneVerifier(self._settings, warehouse, mirror, readers, self.turns)
@@ -89,8 +91,14 @@ class AnalyticalLane:
         return self._verifying.verify(request)
 
     def status(self) -> dict[str, Any]:
-        """Nothing beyond what the capture loop says."""
-        return {}
+        """Tables that have stopped, by source; what they left out is not in their mirrors."""
+        stopped = self._stopped
+        return {
+            "stopped_tables": {
+                source: {name: record.problem for name, record in tables.items()} for source, tables in stopped.items()
+            },
+            "skipped_rows": sum(record.skipped_rows for tables in stopped.values() for record in tables.values()),
+        }
 
     @property
     def loop(self) -> LaneLoop | None:
@@ -102,10 +110,19 @@ class AnalyticalLane:
         assert self._loop is not None
         for name, progress in self._loop.progress.items():
             progress.value_exceptions = mirror.value_exceptions(name)
+        self._note_stopped(mirror)
         if not self._views_built and all(each.state in _MIRRORED for each in self._loop.progress.values()):
             self._build_views(warehouse, compiled)
             self._views_built = True
         self._reconcile_if_due(warehouse)
+
+    def _note_stopped(self, mirror: Mirror) -> None:
+        """Say it once of each table that it has stopped."""
+        for source in self._sources:
+            tables = mirror.stopped(source)
+            for name in tables.keys() - self._stopped.get(source, {}).keys():
+                logger.error("{}: {} Its mirror stays as it is, the other tables go on.", source, tables[name].problem)
+            self._stopped[source] = tables
 
     def _build_views(self, warehouse: Warehouse, compiled: Sequence[CompiledMapping]) -> None:
         filters = {name: source.row_filters for name, source in self._sources.items()}

@@ -146,6 +146,7 @@ class _Status:
             if supervisor and os.getppid() != supervisor:
                 self._stop.set()
                 self._wake.set()
+        self._extra = _or_nothing(self._lane.status)  # what a short run found is said, too
 
     def _write(self, state: str, error: str) -> None:
         said = self.now(state, error)

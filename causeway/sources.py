@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -16,6 +16,8 @@ from cdc.lsn import Lsn
 from cdc.reader import PostgresReader
 from cdc.relation import Relation
 from cdc.rows import fetch_rows
+from cdc.table_catalog import table_facts
+from cdc.table_facts import AskCatalog, TableFacts
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings, SourceRole, SourceSettings, TableSettings
 
@@ -99,6 +101,16 @@ def current_ends(sources: Sources) -> dict[str, Lsn]:
 def reader_for(settings: Settings, name: str, lane: Lane, wake: threading.Event) -> PostgresReader:
     """Return the reader of one source in one lane, not yet open."""
     return PostgresReader(name, settings.sources[name], lane, settings.slot_name(name, lane), settings.capture, wake)
+
+
+def catalog_asker(sources: Sources) -> AskCatalog:
+    """Return a function that asks a source's catalog what its log does not say of a table."""
+
+    def ask(name: str, oids: Sequence[int]) -> dict[int, TableFacts]:
+        with connect_source(name, sources[name], "catalog") as connection, naming(name):
+            return table_facts(connection, oids)
+
+    return ask
 
 
 def row_fetcher(sources: Sources) -> RowFetcher:

@@ -101,7 +101,8 @@ class ChangeBatch:
 
     `position.lsn` is what is to be stored with the changes. `row_count` counts rows over all tables. A batch may hold no
     rows at all: it then only moves the position (an idle source, or transactions of other tables). A COPY batch has `copy`, holds
-    inserts of that table only, is complete, and comes at the destination's own position.
+    inserts of that table only, is complete, and comes at the destination's own position. `announced`: OIDs of tables that the log
+    names anew with it: since the last time something about them may have changed that their columns do not show.
     """
 
     kind: BatchKind
@@ -111,6 +112,7 @@ class ChangeBatch:
     transactions: int = 0
     last_commit_at: datetime | None = None
     copy: CopyProgress | None = None
+    announced: frozenset[int] = frozenset()
 
     @property
     def row_count(self) -> int:

@@ -36,6 +36,7 @@ class Decoded:
     end: Lsn = ZERO
     last_commit_at: datetime | None = None
     complete: bool = True
+    announced: frozenset[int] = frozenset()  # OIDs of the relations named in it
 
 
 class StreamDecoder:
@@ -59,6 +60,7 @@ class StreamDecoder:
         describe_types: DescribeTypes = nothing_more,
     ) -> None:
         self._versions = RelationVersions(described, describe_types)
+        self._announced: set[int] = set()
         self._start = start
         self._until = until
         self._piece_bytes = piece_bytes
@@ -148,6 +150,7 @@ class StreamDecoder:
     def _decode_whole(self, wire: Wire, types: Bytes, bounds: Boundaries, complete: bool) -> Decoded:
         transactions = transactions_of(wire, bounds, self._open, len(types))
         self._open = None if complete else transactions.last_open()
+        self._announced.clear()
         parts = list(self._parts(wire, types, transactions))
         decoded = Decoded(
             changes=number_rows(wire, parts, transactions),
@@ -155,6 +158,7 @@ class StreamDecoder:
             end=max(self.end, transactions.last_end),
             last_commit_at=_moment(transactions.last_commit_us),
             complete=complete,
+            announced=frozenset(self._announced),
         )
         reached = self._reached
         return decoded if reached is None else _moved_to(decoded, reached)
@@ -200,6 +204,7 @@ class StreamDecoder:
             data = wire.message(int(number), XLOG_HEADER_BYTES)
             if data[0] == protocol.RELATION:
                 relation = self._versions.announce(protocol.parse_relation(data))
+                self._announced.add(relation.oid)
                 known = versions.setdefault(relation.oid, [])
                 if not known or known[-1][1] is not relation:
                     known.append((int(number), relation))

@@ -307,6 +307,7 @@ class PostgresReader:
             complete=decoded.complete,
             transactions=decoded.transactions,
             last_commit_at=decoded.last_commit_at,
+            announced=decoded.announced,
         )
 
     def _position(self, lsn: Lsn) -> Position:

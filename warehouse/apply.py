@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdc.batch import OP_INSERT, OP_TRUNCATE, TableChanges
-from config.errors import CausewayError, ErrorKind
 from transforms.columns import cast_sql, may_not_fit
 from warehouse import completion, toast, value_exceptions
+from warehouse.evolution import Unfollowable
 from warehouse.names import MirrorTable, quoted
 
 # DuckDB's threads take an Arrow table record batch by record batch: smaller ones let both cores cast (+20 %).
@@ -37,8 +37,10 @@ def apply_changes(
 ) -> bool:
     """Apply the changes in their order; return whether meta.value_exceptions may now hold anything of the table.
 
-    `upserts`: the mirror may hold rows that an insert brings again.
+    `upserts`: the mirror may hold rows that an insert brings again. Unfollowable, with nothing written, where a key does not
+    fit its type.
     """
+    _check_keys(connection, table, changes.rows)
     operations = _operations(changes)
     if OP_TRUNCATE in operations:
         changes = _after_truncate(connection, table, changes)
@@ -64,7 +66,6 @@ def _after_truncate(connection: duckdb.DuckDBPyConnection, table: MirrorTable, c
 
 def _append(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: pa.Table) -> bool:
     with _registered(connection, rows):
-        _refuse_unfit_keys(connection, table, f"(SELECT {_typed_keys(table)} FROM _changes AS c)")
         _insert(connection, table, _casts(table), "_changes")
         return value_exceptions.record_misfits(connection, table, "_changes")
 
@@ -150,21 +151,18 @@ def _find_latest(connection: duckdb.DuckDBPyConnection, table: MirrorTable, touc
         CREATE OR REPLACE TEMP TABLE _latest AS
         SELECT {_typed_keys(table)}, max(c._seq) AS _seq, {touched} AS _touched FROM _changes AS c GROUP BY ALL
     """)
-    _refuse_unfit_keys(connection, table, "_latest")
 
 
-def _refuse_unfit_keys(connection: duckdb.DuckDBPyConnection, table: MirrorTable, typed_keys: str) -> None:
-    """A row without its key could never be found again: stop. Keys are hardly ever of a type that can fail."""
-    unfit = [f"{quoted(key.name)} IS NULL" for key in table.keys if may_not_fit(key)]
-    if unfit and connection.execute(f"SELECT 1 FROM {typed_keys} WHERE {' OR '.join(unfit)} LIMIT 1").fetchall():
-        name = table.relation.qualified_name
-        raise CausewayError(
-            ErrorKind.SCHEMA,
-            f"{table.source}: a key of {name} has a value that its DuckDB type cannot hold (such as NaN).",
-            hint="Correct the row at the source, or leave the table out.",
-            source=table.source,
-            table=name,
-        )
+def _check_keys(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: pa.Table) -> None:
+    """Refuse, before anything is written, a row without its key: it could never be found again. Hardly any key can be unfit."""
+    unfit = [f"{cast_sql(key, f'c.{quoted(key.name)}')} IS NULL" for key in table.keys if may_not_fit(key)]
+    if not unfit:
+        return
+    with _registered(connection, rows):
+        query = f"SELECT 1 FROM _changes AS c WHERE c._op <> 't' AND ({' OR '.join(unfit)}) LIMIT 1"
+        found = connection.execute(query).fetchall()
+    if found:
+        raise Unfollowable("has a value in its key that the key's DuckDB type cannot hold (such as NaN)")
 
 
 def _typed_keys(table: MirrorTable) -> str:

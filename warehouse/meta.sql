@@ -32,6 +32,16 @@ ALTER TABLE meta.tables ADD COLUMN IF NOT EXISTS stopped_at VARCHAR;   -- of a s
 ALTER TABLE meta.tables ADD COLUMN IF NOT EXISTS skipped_rows BIGINT;  -- of a stopped table: changes left out since then
 ALTER TABLE meta.tables ADD COLUMN IF NOT EXISTS exact_from VARCHAR;   -- of a copied table: LSN from which it is exact
 
+ALTER TABLE meta.tables ADD COLUMN IF NOT EXISTS catalog JSON;         -- the source's own numbers of its columns and files
+-- Columns that the source has dropped: their mirrors keep them, NULL in rows written since.
+CREATE TABLE IF NOT EXISTS meta.dropped_columns (
+    source     VARCHAR NOT NULL,
+    "schema"   VARCHAR NOT NULL,            -- the mirror's
+    "table"    VARCHAR NOT NULL,
+    "column"   VARCHAR NOT NULL,            -- its name in the mirror
+    dropped_at VARCHAR NOT NULL             -- LSN of the first change without it
+);
+
 -- Values that their typed column cannot hold exactly: NULL there, Postgres's text here.
 CREATE TABLE IF NOT EXISTS meta.value_exceptions (
     source   VARCHAR NOT NULL,

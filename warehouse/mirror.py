@@ -10,15 +10,19 @@ from collections.abc import Sequence
 
 from cdc.batch import ChangeBatch, Position
 from cdc.relation import Relation
+from cdc.table_facts import AskCatalog
 from warehouse.session import SourceSession
 from warehouse.store import Warehouse
+from warehouse.tables import TableRecord
 
 
 class Mirror:
     """The mirrors of all sources in one warehouse. Used by one thread; readers take `Warehouse.cursor`."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, ask: AskCatalog | None = None) -> None:
+        """`ask` asks a source's catalog what its log does not say; without it, what the log leaves open stops a table."""
         self._warehouse = warehouse
+        self._ask = ask
         self._sessions: dict[str, SourceSession] = {}
 
     def position(self, source: str) -> Position | None:
@@ -32,10 +36,15 @@ class Mirror:
     def apply(self, batch: ChangeBatch) -> None:
         """Apply a batch and, when it is complete, commit it with its position.
 
-        Raises CausewayError: INTERNAL for a batch at or below the stored LSN, SCHEMA for a change of a table that cannot be
-        followed, WAREHOUSE where DuckDB fails. After an error nothing of the source's open transaction is left.
+        Raises CausewayError: INTERNAL for a batch at or below the stored LSN, WAREHOUSE where DuckDB fails. After an error
+        nothing of the source's open transaction is left. A table that cannot be followed stops, and is no error.
         """
         self._session(batch.position.source).apply(batch)
+
+    def stopped(self, source: str) -> dict[str, TableRecord]:
+        """Return the tables of a source that have stopped, by schema.table."""
+        records = self._session(source).records()
+        return {record.relation.qualified_name: record for record in records if record.stopped}
 
     def rollback(self, source: str | None = None) -> None:
         """Forget what was applied since the last commit, of one source or of all.
@@ -58,5 +67,5 @@ class Mirror:
 
     def _session(self, source: str) -> SourceSession:
         if source not in self._sessions:
-            self._sessions[source] = SourceSession(self._warehouse, source)
+            self._sessions[source] = SourceSession(self._warehouse, source, self._ask)
         return self._sessions[source]

@@ -5,6 +5,7 @@ Contract: names come from settings and from the source's catalog, never from row
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +28,12 @@ def literal(text: str) -> str:
 def mirror_schema(source: str, schema: str) -> str:
     """Return the DuckDB schema of a source's tables: SOURCE for public or one named as the source, else SOURCE_schema."""
     return source if schema in ("public", source) else f"{source}_{schema}"
+
+
+def key_text(alias: str, keys: Sequence[Column], prefix: str = "") -> str:
+    """SQL for the text of a key: its value, or a JSON list of them where it has several columns."""
+    texts = [f"CAST({alias}.{quoted(prefix + column.name)} AS VARCHAR)" for column in keys]
+    return texts[0] if len(texts) == 1 else f"CAST(to_json([{', '.join(texts)}]) AS VARCHAR)"
 
 
 @dataclass(frozen=True)
@@ -62,5 +69,4 @@ class MirrorTable:
 
     def key_text(self, alias: str, prefix: str = "") -> str:
         """SQL that names a row in meta.value_exceptions, from typed key columns of `alias`, each named with `prefix`."""
-        texts = [f"CAST({alias}.{quoted(prefix + column.name)} AS VARCHAR)" for column in self.keys]
-        return texts[0] if len(texts) == 1 else f"CAST(to_json([{', '.join(texts)}]) AS VARCHAR)"
+        return key_text(alias, self.keys, prefix)

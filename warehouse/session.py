@@ -7,20 +7,20 @@ the source's reader must start again from `position`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import duckdb
 
 from cdc.batch import BatchKind, ChangeBatch, Position, TableChanges
 from cdc.relation import Relation
+from cdc.table_facts import AskCatalog
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from warehouse import tables, value_exceptions
 from warehouse.apply import apply_changes
-from warehouse.evolution import additions, check_capturable
-from warehouse.held_types import as_mirrored
+from warehouse.evolution import Unfollowable, check_capturable
+from warehouse.following import Following
 from warehouse.names import MirrorTable, mirror_schema
 from warehouse.positions import forget_position, read_position, write_position
 from warehouse.store import Warehouse, translate
@@ -30,11 +30,12 @@ from warehouse.tables import TableRecord
 class SourceSession:
     """The mirrors of one source and how far they are durable."""
 
-    def __init__(self, warehouse: Warehouse, source: str) -> None:
+    def __init__(self, warehouse: Warehouse, source: str, ask: AskCatalog | None = None) -> None:
         self._connection = warehouse.cursor()
         self._source = source
         self._open = False  # a transaction is open: pieces were applied that wait for their last one
         self._lost = False  # pieces were forgotten: their reader has to ask for the position first
+        self._following = Following(self._connection, source, ask)
         self._load()
 
     def position(self) -> Position | None:
@@ -55,6 +56,7 @@ class SourceSession:
             for relation in relations:
                 value_exceptions.forget_table(self._connection, MirrorTable(self._source, relation))
             forget_position(self._connection, self._source)
+            self._following.start(relations)
             self._commit()
         self._load()
 
@@ -64,11 +66,15 @@ class SourceSession:
         try:
             with _Translated("applying a batch", self._source, lsn=batch.position.lsn):
                 self._begin()
-                self._apply_changes(sorted(batch.changes, key=_first_seq))
+                self._apply_changes(sorted(batch.changes, key=_first_seq), batch.announced)
                 self._finish(batch)
         except BaseException:
             self.rollback()
             raise
+
+    def records(self) -> list[TableRecord]:
+        """Return how each captured table stands."""
+        return list(self._following.records.values())
 
     def rollback(self) -> None:
         """Forget what was applied since the last commit."""
@@ -87,16 +93,14 @@ class SourceSession:
     def _load(self) -> None:
         """Read what is durable; the transaction's own view of tables and exceptions goes with it."""
         self._position = read_position(self._connection, self._source)
-        self._tables = tables.read_records(self._connection, self._source)
-        self._followed: dict[Relation, MirrorTable] = {}
+        self._following.load()
         counts = value_exceptions.counts(self._connection, self._source)
         self._exceptions = {
             oid: (mirror_schema(self._source, record.relation.schema), record.relation.table) in counts
-            for oid, record in self._tables.items()
+            for oid, record in self._following.records.items()
         }
         self.value_exceptions = sum(counts.values())  # values kept as text, as of the last commit
         self._rows = self._transactions = 0
-        self._written: set[int] = set()  # tables (OIDs) whose rows the open transaction has changed
 
     def _begin(self) -> None:
         if not self._open:
@@ -104,24 +108,35 @@ class SourceSession:
             self._open = True
 
     def _commit(self) -> None:
+        self._following.finish()
         failpoint("mirror.before_commit")
         self._connection.execute("COMMIT")
         self._open = False
-        if self.value_exceptions or any(self._exceptions[oid] for oid in self._written):
+        if self.value_exceptions or any(self._exceptions.get(oid) for oid in self._following.written):
             self.value_exceptions = sum(value_exceptions.counts(self._connection, self._source).values())
-        self._written.clear()
+        self._following.committed()
         failpoint("mirror.after_commit")
 
-    def _apply_changes(self, ordered: Sequence[TableChanges]) -> None:
-        """Follow all table versions first, then write: DuckDB cannot alter a table whose rows a transaction has changed."""
-        followed = [self._follow(changes.relation) for changes in ordered]
-        for table, changes in zip(followed, ordered, strict=True):
+    def _apply_changes(self, ordered: Sequence[TableChanges], announced: Collection[int]) -> None:
+        poisoned: set[int] = set()
+        for table, changes in self._following.ready(ordered, announced):
             oid = table.relation.oid
-            kept = self._exceptions[oid]
-            self._exceptions[oid] = apply_changes(
-                self._connection, table, changes, exceptions_kept=kept, upserts=self._catching_up(oid)
-            )
-            self._written.add(oid)
+            record = self._following.records[oid]
+            if oid in poisoned:
+                self._following.skip(record, changes)
+                continue
+            try:
+                self._exceptions[oid] = apply_changes(
+                    self._connection,
+                    table,
+                    changes,
+                    exceptions_kept=self._exceptions[oid],
+                    upserts=self._catching_up(record),
+                )
+                self._following.written.add(oid)
+            except Unfollowable as reason:
+                self._following.stop(record, str(reason), changes)
+                poisoned.add(oid)
 
     def _finish(self, batch: ChangeBatch) -> None:
         """A snapshot's pieces may be committed without a position; a transaction's pieces wait for their last one."""
@@ -142,43 +157,10 @@ class SourceSession:
             tables.all_streaming(self._connection, self._source)
         write_position(self._connection, batch, first=first, rows=self._rows, transactions=self._transactions)
 
-    def _follow(self, relation: Relation) -> MirrorTable:
-        """Return the mirror of this version, with the columns that the version added."""
-        followed = self._followed.get(relation)
-        if followed is not None:
-            return followed
-        announced = relation
-        record = self._tables.get(relation.oid) or self._same_name(relation)
-        relation = as_mirrored(record.relation, announced)
-        table = MirrorTable(self._source, relation)
-        if relation != record.relation:
-            mirrored = tables.mirrored_columns(self._connection, table)
-            added = additions(self._source, record.relation, relation, mirrored)
-            tables.add_columns(self._connection, table, added, written=relation.oid in self._written)
-            record = replace(record, relation=relation)
-            tables.write_record(self._connection, self._source, record)
-        self._tables[relation.oid] = record
-        self._followed = {announced: table} | {
-            version: mirror for version, mirror in self._followed.items() if version.oid != relation.oid
-        }
-        return table
-
-    def _catching_up(self, oid: int) -> bool:
+    def _catching_up(self, record: TableRecord) -> bool:
         """Whether the mirror may hold rows that its inserts bring again: it was copied while the log went on."""
-        exact_from = self._tables[oid].exact_from
+        exact_from = record.exact_from
         return exact_from is not None and (self._position is None or self._position.lsn < exact_from)
-
-    def _same_name(self, relation: Relation) -> TableRecord:
-        for known in self._tables.values():
-            if known.relation.qualified_name == relation.qualified_name:
-                return known
-        raise CausewayError(
-            ErrorKind.SCHEMA,
-            f"{self._source}: the table {relation.qualified_name} has no mirror: it came after the source's snapshot.",
-            hint="Rebuild the mirrors of this source from a new snapshot, or take the table out of the publication.",
-            source=self._source,
-            table=relation.qualified_name,
-        )
 
     def _check(self, batch: ChangeBatch) -> None:
         """Progress is monotonic: what is durable already is never applied again, and no piece is applied without the others."""

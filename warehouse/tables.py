@@ -6,8 +6,8 @@ Contract: runs inside the transaction of the session whose connection it is give
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,12 +16,12 @@ import duckdb
 from cdc.column_types import type_from_json
 from cdc.lsn import Lsn
 from cdc.relation import Column, Relation, ReplicaIdentity
-from transforms.columns import duckdb_type
+from warehouse import dropped_columns
 from warehouse.held_types import held_as_made
 from warehouse.names import MirrorTable, mirror_schema, quoted
 
 _READ = """
-    SELECT CAST(relation AS VARCHAR), state, problem, stopped_at, skipped_rows, exact_from
+    SELECT CAST(relation AS VARCHAR), state, problem, stopped_at, skipped_rows, exact_from, CAST(catalog AS VARCHAR)
     FROM meta.tables WHERE source = ? AND state <> 'dropped'
 """
 _FORGET = "DELETE FROM meta.tables WHERE source = ? AND source_schema = ? AND table_name = ?"
@@ -29,7 +29,7 @@ _WRITE = """
     INSERT INTO meta.tables BY NAME
     SELECT $source AS source, $source_schema AS source_schema, $table_name AS table_name, $mirror_schema AS mirror_schema,
         $state AS state, $relation AS relation, now() AS updated_at, $problem AS problem, $stopped_at AS stopped_at,
-        $skipped_rows AS skipped_rows, $exact_from AS exact_from
+        $skipped_rows AS skipped_rows, $exact_from AS exact_from, $catalog AS catalog
 """
 _ALL_STREAMING = (
     "UPDATE meta.tables SET state = 'streaming', updated_at = now() WHERE source = ? AND state = 'snapshot'"
@@ -56,7 +56,8 @@ class TableRecord:
     """One row of meta.tables. `problem`, `stopped_at` and `skipped_rows` are a stopped table's.
 
     `exact_from`: while the source's position is below it, the mirror holds rows of later than that, and every insert may be
-    one of a row that is there.
+    one of a row that is there. `attnums` (by column) and `files`: the catalog's, see `cdc.table_facts`; empty where it was not
+    asked.
     """
 
     relation: Relation
@@ -65,6 +66,8 @@ class TableRecord:
     stopped_at: Lsn | None = None
     skipped_rows: int = 0
     exact_from: Lsn | None = None
+    attnums: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def stopped(self) -> bool:
@@ -94,13 +97,21 @@ def write_record(connection: duckdb.DuckDBPyConnection, source: str, record: Tab
         "stopped_at": _text(record.stopped_at),
         "skipped_rows": record.skipped_rows if record.stopped else None,
         "exact_from": _text(record.exact_from),
+        "catalog": json.dumps({"attnums": dict(record.attnums), "files": dict(record.files)}),
     }
     connection.execute(_WRITE, values)
 
 
 def _record(
-    relation: str, state: str, problem: str | None, stopped_at: str | None, skipped: int | None, exact_from: str | None
+    relation: str,
+    state: str,
+    problem: str | None,
+    stopped_at: str | None,
+    skipped: int | None,
+    exact_from: str | None,
+    catalog: str | None,
 ) -> TableRecord:
+    numbers = json.loads(catalog) if catalog else {"attnums": {}, "files": {}}
     return TableRecord(
         relation=relation_from_json(relation),
         state=TableState(state),
@@ -108,6 +119,8 @@ def _record(
         stopped_at=Lsn.parse(stopped_at) if stopped_at else None,
         skipped_rows=skipped or 0,
         exact_from=Lsn.parse(exact_from) if exact_from else None,
+        attnums=numbers["attnums"],
+        files={int(oid): file for oid, file in numbers["files"].items()},
     )
 
 
@@ -123,27 +136,8 @@ def recreate(connection: duckdb.DuckDBPyConnection, source: str, relations: Sequ
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}")
         connection.execute(f"DROP TABLE IF EXISTS {table.name}")
         connection.execute(f"CREATE TABLE {table.name} ({table.definition})")
+        dropped_columns.forget(connection, table)
         write_record(connection, source, TableRecord(relation=relation, state=TableState.SNAPSHOT))
-
-
-def add_columns(
-    connection: duckdb.DuckDBPyConnection, table: MirrorTable, added: Sequence[Column], *, written: bool
-) -> None:
-    """Add columns to a mirror, NULL in the rows that it has.
-
-    `written`: the open transaction has changed rows of the table. DuckDB 1.5 then fails at the commit ("another transaction
-    has altered this table"), so the table is copied: seldom, DDL in the middle of a transaction too large for one batch.
-    """
-    definitions = [f"{quoted(column.name)} {duckdb_type(column)}" for column in added]
-    if not written:
-        for definition in definitions:
-            connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
-    elif added:
-        values = ", ".join(f"CAST(NULL AS {duckdb_type(column)}) AS {quoted(column.name)}" for column in added)
-        copy = f"{quoted(table.schema)}.{quoted('_copy_of_' + table.relation.table)}"
-        connection.execute(f"CREATE TABLE {copy} AS SELECT *, {values} FROM {table.name}")
-        connection.execute(f"DROP TABLE {table.name}")
-        connection.execute(f"ALTER TABLE {copy} RENAME TO {quoted(table.relation.table)}")
 
 
 def all_streaming(connection: duckdb.DuckDBPyConnection, source: str) -> None:

@@ -6,11 +6,14 @@ line: 8 % of the time of its insert), and the cast itself only over columns with
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 
 from cdc.relation import Column
 from transforms.columns import cast_sql, may_not_fit, suspect_sql
-from warehouse.names import MirrorTable, literal, quoted
+from warehouse.evolution import Reshape
+from warehouse.names import MirrorTable, key_text, literal, quoted
 
 _LSN_TEXT = "printf('%X/%X', f._lsn >> 32, f._lsn & 4294967295)"
 
@@ -48,6 +51,21 @@ def counts(connection: duckdb.DuckDBPyConnection, source: str) -> dict[tuple[str
     """Return how many values are kept of each table of a source, by the mirror's schema and name; none of the others."""
     rows = connection.execute(_COUNTS, [source]).fetchall()
     return {(schema, table): int(count) for schema, table, count in rows}
+
+
+def follow(connection: duckdb.DuckDBPyConnection, before: MirrorTable, table: MirrorTable, step: Reshape) -> None:
+    """Keep the texts under the names and keys that their rows have behind a step, the mirror being in its new shape."""
+    if step.renamed:
+        cases = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in step.renamed.items())
+        names = f'CASE "column" {cases} ELSE "column" END'
+        connection.execute(f'UPDATE meta.value_exceptions SET "column" = {names} WHERE {_of(before)}')
+    if step.rekeyed:
+        renamed = [replace(key, name=step.new_name(key.name)) for key in before.keys]
+        connection.execute(f"""
+            UPDATE meta.value_exceptions SET key = m.new_key
+            FROM (SELECT {key_text("t", renamed)} AS old_key, {table.key_text("t")} AS new_key FROM {table.name} AS t) AS m
+            WHERE {_of(before)} AND key = m.old_key
+        """)
 
 
 def columns_kept(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def run(
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Say what the lanes are doing: exit code 0 where both run, 1 where one does not or a source of it stands still."""
+    """Say what the lanes are doing: exit code 0 where both run, 1 where one does not or a source or table of it stands still."""
     from causeway.runfiles import RunFolder
 
     settings = load_settings(config)
@@ -47,7 +47,12 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         for name, said in lanes.items():
             _print_lane(name, said)
     sources = [source for said in lanes.values() for source in said["sources"].values()]
-    if not all(said["running"] for said in lanes.values()) or any(source["state"] == "failed" for source in sources):
+    stopped = any(tables for said in lanes.values() for tables in said.get("stopped_tables", {}).values())
+    if (
+        stopped
+        or not all(said["running"] for said in lanes.values())
+        or any(one["state"] == "failed" for one in sources)
+    ):
         raise typer.Exit(Exit.FOUND)
 
 
@@ -73,3 +78,10 @@ def _print_lane(name: str, said: dict[str, Any]) -> None:
         print_table("values kept as text", ("source", "values"), kept)
     if said.get("outbox"):
         print_table("outbox", ("status", "records"), sorted(said["outbox"].items()))
+    stopped = [
+        (source, table, problem)
+        for source, tables in said.get("stopped_tables", {}).items()
+        for table, problem in tables.items()
+    ]
+    if stopped:
+        print_table("stopped tables", ("source", "table", "problem"), stopped)

@@ -9,9 +9,7 @@ import pytest
 from cdc.batch import ChangeBatch, Position
 from cdc.catalog import describe
 from cdc.checksum import bucket_checksums as source_checksums
-from cdc.lsn import Lsn
 from cdc.relation import Relation
-from config.errors import CausewayError, ErrorKind
 from tests.fixtures.capture import CapturedDatabase, Replay, captured
 from tests.fixtures.postgres import FreshDatabase
 from tests.integration.transforms.oracle import prepare
@@ -129,27 +127,3 @@ def test_a_column_added_in_the_middle_of_a_transaction_of_many_pieces_is_followe
     batches = pipeline.source.catch_up()
     assert any(not batch.complete and batch.row_count for batch in batches)
     pipeline.assert_equal()
-
-
-def test_a_renamed_table_stops_with_what_to_do(database: FreshDatabase, mirror: Mirror, warehouse: Warehouse) -> None:
-    pipeline = Pipeline(database, mirror, warehouse, "public.docs")
-    pipeline.source.catch_up()
-    reader = pipeline.source.reader()
-    reader.open(pipeline.source.replay.position, Lsn(2**63))
-    pipeline.source.execute("ALTER TABLE docs RENAME TO papers", "DELETE FROM papers")
-    try:
-        with pytest.raises(CausewayError, match=r"public\.papers was called public\.docs before") as stopped:
-            pipeline.source.drain(reader)
-    finally:
-        reader.close()
-    assert stopped.value.kind is ErrorKind.SCHEMA
-
-
-def test_a_changed_type_stops_with_what_to_do(database: FreshDatabase, mirror: Mirror, warehouse: Warehouse) -> None:
-    pipeline = Pipeline(database, mirror, warehouse, "public.docs")
-    pipeline.source.catch_up()
-    pipeline.source.transaction("ALTER TABLE docs ALTER n TYPE text", "UPDATE docs SET n = 'many' WHERE id = 7")
-    with pytest.raises(
-        CausewayError, match=r"public\.docs has another type for n: DECIMAL\(12,2\) before, VARCHAR now"
-    ):
-        pipeline.source.catch_up()
