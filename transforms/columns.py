@@ -69,6 +69,11 @@ def checksum_sql_text(column: Column, expression: str) -> str:
     return form_of_column(column).of_text(expression)
 
 
+def literal_sql(column: Column, expression: str) -> str:
+    """Return DuckDB SQL for a text that Postgres reads as the typed value; NULL for NULL."""
+    return form_of_column(column).literal(expression)
+
+
 def checksum_sql_any_text(column: Column, expression: str) -> str:
     """Return DuckDB SQL for the same canonical text, over Postgres's text of any value of the column."""
     return form_of_column(column).of_any_text(expression)

@@ -20,6 +20,7 @@ import pyarrow as pa
 from cdc.relation import Column, Relation
 from config.errors import CausewayError, ErrorKind
 from transforms.columns import (
+    cast_sql,
     checksum_sql_any_text,
     checksum_sql_duckdb,
     checksum_sql_postgres,
@@ -131,19 +132,25 @@ def _texts(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, wanted: str) -
     columns = table.relation.columns
     record = read_records(cursor, table.source).get(table.relation.oid)
     known = table.relation if record is None else record.relation
+    held = {column.name: column for column in as_mirrored(known, table.relation).columns}
     null = "CAST(NULL AS VARCHAR)"
     texts = ", ".join(
-        f"{_text(column, held, kept) if column.name.casefold() in mirrored else null} AS x{number}"
-        for number, (column, held) in enumerate(zip(columns, as_mirrored(known, table.relation).columns, strict=True))
+        f"{_text(column, held[column.name], kept) if column.name.casefold() in mirrored else null} AS x{number}"
+        for number, column in enumerate(columns)
     )
-    keys = ", ".join(f"t.{quoted(column.name)} AS k{number}" for number, column in enumerate(table.keys))
+    typed = [_typed(column, held[column.name]) for column in table.keys]
+    keys = ", ".join(f"{value} AS k{number}" for number, value in enumerate(typed))
     # One join however many columns have exceptions: each would hold memory of its own.
     join = f"LEFT JOIN {value_exceptions.texts_of(table)} AS e ON e.key = {table.key_text('t')}" if kept else ""
-    same = " AND ".join(
-        f"t.{quoted(column.name)} IS NOT DISTINCT FROM w.k{number}" for number, column in enumerate(table.keys)
-    )
+    same = " AND ".join(f"{value} IS NOT DISTINCT FROM w.k{number}" for number, value in enumerate(typed))
     listed = f"SEMI JOIN {wanted} AS w ON {same}" if wanted else ""
     return f"SELECT {keys}, {texts} FROM (SELECT t.* FROM {table.name} AS t {listed}) AS t {join}"
+
+
+def _typed(column: Column, held: Column) -> str:
+    """SQL for a column's value in the type that it has in a new mirror."""
+    value = f"t.{quoted(column.name)}"
+    return cast_sql(column, value) if is_text_of(duckdb_type(held), column) else value
 
 
 def _text(column: Column, held: Column, kept: Sequence[str]) -> str:

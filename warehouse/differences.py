@@ -17,16 +17,13 @@ from typing import Self
 import duckdb
 import pyarrow as pa
 
-from cdc.relation import Column
-from transforms.columns import cast_sql, duckdb_type
-from transforms.forms.table import BYTEA, DATE, TIMESTAMP, TIMESTAMPTZ
+from transforms.columns import cast_sql, literal_sql
 from warehouse.checksum import BUCKET, KEY, NUMBER, hashed_rows, translated
 from warehouse.names import MirrorTable, quoted
 
 _THEIRS, _OURS, _FOUND, _WANTED, _BUCKETS = (
     f"temp._{name}" for name in ("theirs", "ours", "found", "wanted", "buckets")
 )
-_DATED = (DATE, TIMESTAMP, TIMESTAMPTZ)
 
 
 class Kind(StrEnum):
@@ -124,7 +121,7 @@ class Differences:
         """)
         columns = self.table.keys
         typed = ", ".join(
-            f"coalesce(o.{k}, {cast_sql(column, f't.{w}')}) AS {k}, coalesce(t.{w}, {_as_postgres(column, f'o.{k}')}) AS {w}"
+            f"coalesce(o.{k}, {cast_sql(column, f't.{w}')}) AS {k}, coalesce(t.{w}, {literal_sql(column, f'o.{k}')}) AS {w}"
             for column, k, w in zip(columns, self._typed, self._texts, strict=True)
         )
         self._cursor.execute(f"""
@@ -160,16 +157,4 @@ def key_table(table: MirrorTable, differences: Sequence[Difference]) -> pa.Table
             column.name: pa.array(list(texts), type=pa.string())
             for column, texts in zip(table.keys, columns, strict=True)
         }
-    )
-
-
-def _as_postgres(column: Column, typed: str) -> str:
-    """SQL for the text by which Postgres reads a value of a mirror's key column."""
-    if column.type_oid == BYTEA:
-        return f"'\\x' || lower(hex({typed}))"
-    if duckdb_type(column).endswith("[]"):
-        escaped = r"""replace(replace(CAST(e AS VARCHAR), '\', '\\'), '"', '\"')"""
-        return f"""'{{' || array_to_string(list_transform({typed}, lambda e: '"' || {escaped} || '"'), ',') || '}}'"""
-    return (
-        f"replace(CAST({typed} AS VARCHAR), '(BC)', 'BC')" if column.type_oid in _DATED else f"CAST({typed} AS VARCHAR)"
     )

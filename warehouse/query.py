@@ -6,6 +6,7 @@ is a user of this machine: what a SELECT can read with DuckDB's functions (other
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ import pyarrow as pa
 from config.errors import CausewayError, ErrorKind
 from warehouse.store import Warehouse
 
+# What Arrow or Python has no value for: a bit string, months in an interval, an offset with a time of day, 24:00:00.
+_AS_TEXT = re.compile(r"\b(BIT|INTERVAL|(?<!TIMESTAMP WITH )TIME)\b")
 _READS = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN})
 
 
@@ -33,8 +36,18 @@ def run_query(warehouse: Warehouse, text: str) -> QueryResult:
         _check(cursor, text)
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         # Through Arrow: DuckDB makes Python objects of instants only where pytz is installed.
-        table = cursor.execute(text).to_arrow_table()
-        values = [_values(cursor, column) for column in table.columns]
+        result = cursor.execute(text)
+        texts = [bool(_AS_TEXT.search(str(kind))) for _, kind, *_ in result.description or ()]
+        table = result.to_arrow_table()
+        if any(texts):
+            cursor.execute("SET SESSION arrow_lossless_conversion = true")
+            whole = cursor.execute(text).to_arrow_table()
+            values = [
+                _texts(cursor, whole.column(number)) if as_text else _values(cursor, table.column(number))
+                for number, as_text in enumerate(texts)
+            ]
+        else:
+            values = [_values(cursor, column) for column in table.columns]
         return QueryResult(columns=tuple(table.column_names), rows=list(zip(*values, strict=True)))
     except duckdb.Error as error:
         raise CausewayError(
@@ -49,10 +62,14 @@ def _values(cursor: duckdb.DuckDBPyConnection, column: pa.ChunkedArray[Any]) -> 
     try:
         return column.to_pylist()
     except (OverflowError, ValueError):
-        cursor.register("_column", pa.table({"v": column}))
-        texts = cursor.execute("SELECT CAST(v AS VARCHAR) AS v FROM _column").to_arrow_table()
-        cursor.unregister("_column")
-        return texts["v"].to_pylist()
+        return _texts(cursor, column)
+
+
+def _texts(cursor: duckdb.DuckDBPyConnection, column: pa.ChunkedArray[Any]) -> list[Any]:
+    cursor.register("_column", pa.table({"v": column}))
+    texts = cursor.execute("SELECT CAST(v AS VARCHAR) AS v FROM _column").to_arrow_table()
+    cursor.unregister("_column")
+    return texts["v"].to_pylist()
 
 
 def _check(cursor: duckdb.DuckDBPyConnection, text: str) -> None:

@@ -45,6 +45,10 @@ class Form:
         """DuckDB SQL (TimeZone UTC) for the same canonical text, over the typed value."""
         return f"CAST({value} AS VARCHAR)"
 
+    def literal(self, value: str) -> str:
+        """DuckDB SQL for a text that Postgres reads as the typed value; NULL for NULL."""
+        return f"CAST({value} AS VARCHAR)"
+
     def of_text(self, text: str) -> str:
         """DuckDB SQL for the same canonical text, over the text of a value that does not fit."""
         return text
@@ -72,6 +76,11 @@ def identifier(name: str) -> str:
     """Quote a composite's field; the same in both databases."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
+
+
+def in_quotes(text: str) -> str:
+    """DuckDB SQL for a part of a row's, range's or array's text in quotes, as Postgres reads it in all of them."""
+    return rf"""'"' || regexp_replace({text}, '(["\\])', '\\\1', 'g') || '"'"""
 
 
 # In a row, a range and hstore: quotes and backslashes inside quotes are doubled, or come after a backslash.

@@ -20,6 +20,7 @@ class Shape(Form):
 
     send: str
     parts: tuple[tuple[str, bool], ...]  # name, whether it is a point
+    brackets: tuple[str, str] = ("(", ")")
 
     def cast(self, text: str) -> str:
         values, at = [], 1
@@ -30,6 +31,14 @@ class Shape(Form):
 
     def of_postgres(self, value: str) -> str:
         return f"encode({self.send}({value}), 'hex')"
+
+    def literal(self, value: str) -> str:
+        opened, closed = self.brackets
+        parts = " || ',' || ".join(
+            _point_text(_part(value, name)) if is_point else f"CAST({_part(value, name)} AS VARCHAR)"
+            for name, is_point in self.parts
+        )
+        return f"'{opened}' || {parts} || '{closed}'"
 
     def of_duckdb(self, value: str) -> str:
         return " || ".join(
@@ -49,6 +58,9 @@ class Polygon(Form):
     def of_postgres(self, value: str) -> str:
         return f"encode(poly_send({value}), 'hex')"
 
+    def literal(self, value: str) -> str:
+        return f"'(' || {_points_text(value)} || ')'"
+
     def of_duckdb(self, value: str) -> str:
         return _sequence_bits(value)
 
@@ -66,6 +78,10 @@ class Path(Form):
     def of_postgres(self, value: str) -> str:
         return f"encode(path_send({value}), 'hex')"
 
+    def literal(self, value: str) -> str:
+        points, closed = _points_text(_part(value, "points")), _part(value, "closed")
+        return f"CASE WHEN {closed} THEN '(' || {points} || ')' ELSE '[' || {points} || ']' END"
+
     def of_duckdb(self, value: str) -> str:
         closed = f"CASE WHEN {_part(value, 'closed')} THEN '01' ELSE '00' END"
         return f"CASE WHEN {value} IS NULL THEN NULL ELSE {closed} || {_sequence_bits(_part(value, 'points'))} END"
@@ -73,7 +89,10 @@ class Path(Form):
 
 POINTS = Shape(duckdb=POINT, send="point_send", parts=(("x", False), ("y", False)))
 LINE = Shape(
-    duckdb="STRUCT(a DOUBLE, b DOUBLE, c DOUBLE)", send="line_send", parts=(("a", False), ("b", False), ("c", False))
+    duckdb="STRUCT(a DOUBLE, b DOUBLE, c DOUBLE)",
+    send="line_send",
+    parts=(("a", False), ("b", False), ("c", False)),
+    brackets=("{", "}"),
 )
 SEGMENT = Shape(
     duckdb=f"STRUCT(first {POINT}, second {POINT})", send="lseg_send", parts=(("first", True), ("second", True))
@@ -108,6 +127,15 @@ def _bits(value: str) -> str:
 
 def _point_bits(point: str) -> str:
     return f"{_bits(_part(point, 'x'))} || {_bits(_part(point, 'y'))}"
+
+
+def _point_text(point: str) -> str:
+    x, y = (f"CAST({_part(point, name)} AS VARCHAR)" for name in ("x", "y"))
+    return f"'(' || {x} || ',' || {y} || ')'"
+
+
+def _points_text(points: str) -> str:
+    return f"array_to_string(list_transform({points}, lambda p: {_point_text('p')}), ',')"
 
 
 def _sequence_bits(points: str) -> str:

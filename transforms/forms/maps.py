@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transforms.forms.form import Form
+from transforms.forms.form import Form, in_quotes
 
 _INNER = r'(?:[^"\\]|\\.)*'
 _PAIR = rf'(?s)"({_INNER})"=>(NULL|"{_INNER}")'
@@ -28,13 +28,12 @@ class Hstore(Form):
 
     def of_duckdb(self, value: str) -> str:
         key, content = "struct_extract(p, 'key')", "struct_extract(p, 'value')"
-        written = f"CASE WHEN {content} IS NULL THEN 'NULL' ELSE {_escaped(content)} END"
-        pairs = f"list_transform(map_entries({value}), lambda p: {_escaped(key)} || '=>' || {written})"
+        written = f"CASE WHEN {content} IS NULL THEN 'NULL' ELSE {in_quotes(content)} END"
+        pairs = f"list_transform(map_entries({value}), lambda p: {in_quotes(key)} || '=>' || {written})"
         return f"CASE WHEN {value} IS NULL THEN NULL ELSE array_to_string({pairs}, ', ') END"
 
-
-def _escaped(text: str) -> str:
-    return rf"""'"' || regexp_replace({text}, '(["\\])', '\\\1', 'g') || '"'"""
+    def literal(self, value: str) -> str:
+        return self.of_duckdb(value)
 
 
 def _unescaped(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transforms.forms.form import QUOTED, Form, enclosed, identifier, let, unquoted
+from transforms.forms.form import QUOTED, Form, enclosed, identifier, in_quotes, let, unquoted
 
 _FIELD = rf"[(,]({QUOTED}|[^,)]*)"
 _BOUND = rf'(?:{QUOTED}|[^",()\[\]]*)'
@@ -48,6 +48,11 @@ class Row(Form):
     def of_duckdb(self, value: str) -> str:
         texts = [form.of_duckdb(f"struct_extract({value}, {_literal(name)})") for name, form in self.fields]
         return f"CASE WHEN {value} IS NULL THEN NULL ELSE {_joined(texts)} END"
+
+    def literal(self, value: str) -> str:
+        parts = [form.literal(f"struct_extract({value}, {_literal(name)})") for name, form in self.fields]
+        listed = " || ',' || ".join(_quoted_part(part) for part in parts)
+        return f"CASE WHEN {value} IS NULL THEN NULL ELSE '(' || {listed} || ')' END"
 
     def of_text(self, text: str) -> str:
         texts = [form.of_any_text(f"f[{number}]") for number, (_, form) in enumerate(self.fields, 1)]
@@ -95,16 +100,25 @@ class Range(Form):
         lower, upper = (
             enclosed(self.bound.of_duckdb(f"struct_extract({value}, '{side}')")) for side in ("lower", "upper")
         )
-        opened = f"CASE WHEN struct_extract({value}, 'lower_inc') THEN '[' ELSE '(' END"
-        closed = f"CASE WHEN struct_extract({value}, 'upper_inc') THEN ']' ELSE ')' END"
-        bounds = f"{opened} || {lower} || ',' || {upper} || {closed}"
-        empty = f"struct_extract({value}, 'isempty')"
-        return f"CASE WHEN {value} IS NULL THEN NULL WHEN {empty} THEN 'empty' ELSE {bounds} END"
+        return self._bracketed(value, lower, upper)
+
+    def literal(self, value: str) -> str:
+        lower, upper = (
+            _quoted_part(self.bound.literal(f"struct_extract({value}, '{side}')")) for side in ("lower", "upper")
+        )
+        return self._bracketed(value, lower, upper)
 
     def of_text(self, text: str) -> str:
         """Only bounds that do not fit come here, so never an empty range."""
         lower, upper = (enclosed(self.bound.of_any_text(f"b[{n}]")) for n in (1, 2))
         return let("b", self._texts(text), f"{text}[1] || {lower} || ',' || {upper} || {text}[-1]")
+
+    def _bracketed(self, value: str, lower: str, upper: str) -> str:
+        opened = f"CASE WHEN struct_extract({value}, 'lower_inc') THEN '[' ELSE '(' END"
+        closed = f"CASE WHEN struct_extract({value}, 'upper_inc') THEN ']' ELSE ')' END"
+        bounds = f"{opened} || {lower} || ',' || {upper} || {closed}"
+        empty = f"struct_extract({value}, 'isempty')"
+        return f"CASE WHEN {value} IS NULL THEN NULL WHEN {empty} THEN 'empty' ELSE {bounds} END"
 
     def _texts(self, text: str) -> str:
         """SQL for the list of the two bounds as text, an unbounded one NULL; an empty list for an empty range."""
@@ -128,6 +142,10 @@ def range_of(bound: Form) -> Range:
     """Return the form of a range over such values."""
     parts = f"lower {bound.duckdb}, upper {bound.duckdb}, lower_inc BOOLEAN, upper_inc BOOLEAN, isempty BOOLEAN"
     return Range(duckdb=f"STRUCT({parts})", bound=bound)
+
+
+def _quoted_part(text: str) -> str:
+    return f"coalesce({in_quotes(text)}, '')"
 
 
 def _joined(texts: Sequence[str]) -> str:

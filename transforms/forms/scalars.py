@@ -62,3 +62,6 @@ class Blob(Text):
 
     def of_duckdb(self, value: str) -> str:
         return f"lower(hex({value}))"
+
+    def literal(self, value: str) -> str:
+        return f"'\\x' || lower(hex({value}))"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transforms.forms.form import Form, enclosed
+from transforms.forms.form import Form, enclosed, in_quotes
 from transforms.forms.rows import Range
 
 
@@ -45,6 +45,10 @@ class Array(Form):
 
     def of_duckdb(self, value: str) -> str:
         return _listed(value, self.element.of_duckdb("e"))
+
+    def literal(self, value: str) -> str:
+        element = f"CASE WHEN e IS NULL THEN 'NULL' ELSE {in_quotes(self.element.literal('e'))} END"
+        return _braced(value, element, self.delimiter)
 
     def of_text(self, text: str) -> str:
         listed = _listed(self._texts(text), self.element.of_any_text("e"))
@@ -85,6 +89,9 @@ class Multirange(Form):
     def of_duckdb(self, value: str) -> str:
         return _listed(value, self.element.of_duckdb("e"))
 
+    def literal(self, value: str) -> str:
+        return _braced(value, self.element.literal("e"))
+
     def of_text(self, text: str) -> str:
         return _listed(self._texts(text), self.element.of_any_text("e"))
 
@@ -107,4 +114,8 @@ def _is_odd(text: str) -> str:
 
 
 def _listed(sequence: str, element: str) -> str:
-    return f"'{{' || array_to_string(list_transform({sequence}, lambda e: {enclosed(element)}), ',') || '}}'"
+    return _braced(sequence, enclosed(element))
+
+
+def _braced(sequence: str, element: str, delimiter: str = ",") -> str:
+    return f"'{{' || array_to_string(list_transform({sequence}, lambda e: {element}), '{delimiter}') || '}}'"

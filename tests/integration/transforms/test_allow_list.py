@@ -48,6 +48,15 @@ INSERT INTO samples VALUES
      '2025-07-05 08:00:00Z', NULL, '{}', '{t}', '{10}', 5),
     (11, 6, 29, 20004, 3.1416, 0.004, -0.5, 7, '0B0E7F4E-96CC-4BB5-BB4C-0D0F8A2F1C11', 'a%b\c', 'GB', 'odd', false, false, '2025-07-06',
      '2025-07-06 08:00:00', '2025-07-06 08:00:00Z', NULL, 'null', '{u}', '{11}', 6);
+CREATE DOMAIN exact AS numeric(12, 4);
+CREATE DOMAIN cost AS exact CHECK (VALUE > -1000000000);
+CREATE DOMAIN yes AS boolean;
+CREATE DOMAIN padded AS char(4);
+CREATE DOMAIN list AS text[];
+ALTER TABLE samples ADD cost cost, ADD yes yes, ADD padded padded, ADD notes list, ADD moods mood[], ADD span interval, ADD during tstzrange,
+    ADD cash money;
+UPDATE samples SET cost = price, yes = flag, padded = pad, notes = tags, moods = ARRAY[mood, NULL], span = at - local::timestamptz,
+    during = tstzrange(at, NULL), cash = n;
 """
 
 EXPRESSIONS = """
@@ -84,6 +93,9 @@ name LIKE 'T%'; code LIKE '%-%'; code NOT LIKE 'a_b%'; code LIKE 'x\\%y%'; code 
 local AT TIME ZONE 'Europe/London'; at AT TIME ZONE 'Europe/London'; local AT TIME ZONE 'UTC'; at AT TIME ZONE 'America/New_York'; local AT TIME ZONE 'Asia/Kolkata'
 (at AT TIME ZONE 'Europe/Paris')::date; day::timestamp AT TIME ZONE 'Australia/Lord_Howe'
 tags[1]; tags[2]; tags[9]; counts[1]; counts[3] + 1; upper(tags[1]); cardinality(tags); cardinality(counts)
+cost * 2; cost + price; round(cost, 2); cost::text; cost::numeric(12, 2); cost > 1; coalesce(cost, 0); CASE WHEN cost > 1 THEN cost ELSE price END
+yes; NOT yes; yes AND other; yes::int; padded = 'GB'; trim(padded::text); notes[1]; upper(notes[1]); cardinality(notes); moods[1]; moods[1] = 'odd'; cardinality(moods)
+span IS NULL; during IS NOT NULL; cash IS NULL; moods IS NULL; notes IS NOT NULL
 doc ->> 'a'; doc ->> 't'; doc -> 'b' ->> 'c'; doc -> 'b' -> 'l' ->> 0; doc ->> 'odd key.x'; doc -> 1 ->> 'a'; (doc ->> 'a') || '!'; doc ->> 'missing'
 coalesce(doc ->> 'a', 'none'); (doc ->> 'n')::bigint; (doc ->> 'a')::numeric(12, 2); (doc ->> 'd')::date; doc -> 'b' ->> 'l'; doc ->> 'n'
 map_status('payment.status', mood); map_status('payment.status', name)
@@ -96,6 +108,7 @@ code::bigint; name::boolean; doc ->> 'b'; doc ->> 0; doc -> 'a' ->> 0; doc -> 'b
 """
 
 REFUSED = """
+span = span: can't be compared; span::text: no text form; cash + 1: exact numbers; cash::numeric(12, 2): a cast from; during = during: can't be compared; span || 'x': no text form
 now(): now(); to_char(n, '999'): to_char(); random(): random(); md5(name): md5(); n::float8: double precision; price / 3: floating point; price / qty: floating point
 n / 0: divisor; n / small: divisor; ratio * 2: floating-point; ratio::numeric(12, 2): a cast from floating point; free::text: no text form; concat(flag, name): booleans
 concat(pad, '|'): char(n); pad LIKE 'G%': char(n); name < 'x': no order; name BETWEEN 'a' AND 'b': no order; greatest(name, code): no order; n = 'x': without quotes

@@ -20,6 +20,7 @@ from transforms.columns import (
     checksum_sql_postgres,
     checksum_sql_text,
     duckdb_type,
+    literal_sql,
     may_not_fit,
     suspect_sql,
 )
@@ -238,6 +239,16 @@ def cast(duck: duckdb.DuckDBPyConnection, column: Column, text: str) -> tuple[An
     return duck.execute(sql, [text]).fetchone() or ()
 
 
+def literal_of(duck: duckdb.DuckDBPyConnection, column: Column, text: str) -> str:
+    """The typed value as it is written for Postgres to read."""
+    found = duck.execute(
+        f"SELECT {literal_sql(column, 'v')} FROM (SELECT {cast_sql(column, 't')} AS v FROM (SELECT CAST(? AS VARCHAR) AS t))",
+        [text],
+    ).fetchone()
+    assert found is not None
+    return str(found[0])
+
+
 def is_of_its_type(duck: duckdb.DuckDBPyConnection, column: Column) -> bool:
     """Whether the cast gives exactly the type that the mirror's column has."""
     duck.execute(f"CREATE OR REPLACE TEMP TABLE mirror (v {duckdb_type(column)})")
@@ -256,6 +267,7 @@ def test_a_value_that_fits_is_held_and_both_checksums_agree(
         text, expected = rendered(source, column, value)
         is_null, checksum, _, of_any_text, _ = cast(duck, column, text)
         assert (is_null, checksum, of_any_text) == (False, expected, expected), text
+        assert rendered(source, column, literal_of(duck, column, text))[1] == expected, text
     assert is_of_its_type(duck, column)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from causeway.comparing import compared
 from cdc.catalog import describe
 from cdc.checksum import bucket_rows as source_rows
 from cdc.relation import Relation
@@ -16,6 +17,7 @@ from tests.integration.warehouse.test_reader_to_mirror import MirrorReplay
 from transforms.compiler import compile_mappings
 from transforms.mapping import load_mappings
 from warehouse.checksum import bucket_rows, postgres_expressions
+from warehouse.differences import Kind
 from warehouse.mirror import Mirror
 from warehouse.store import Warehouse
 from warehouse.views import build_views
@@ -121,6 +123,56 @@ def test_a_composite_that_got_a_field_is_kept_as_text_until_the_table_is_copied_
     assert_equal(source, warehouse)
 
 
+KEYS = {
+    "span": ("interval", "'1 day'::interval * i - '1 mon'::interval * (i % 3)"),
+    "during": ("tstzrange", "tstzrange('2026-01-01'::timestamptz + i * '1 h'::interval, CASE WHEN i % 2 = 0 THEN 'infinity'::timestamptz END)"),
+    "days": ("datemultirange", "datemultirange(daterange('2026-01-01', '2026-01-01'::date + i))"),
+    "p": ("pair", "ROW(i, CASE WHEN i % 3 > 0 THEN 'x\"' || i END)::pair"),
+    "tags": ("text[]", "ARRAY['a', NULL, i::text]"),
+    "price": ("net_price", "i / 2.0"),
+    "bits": ("bit varying", "i::bit(12)"),
+    "cents": ("money", "i::money"),
+    "at": ("timetz", "'10:00+02'::timetz + i * '1 min'::interval"),
+}  # fmt: skip
+
+
+def test_rows_are_found_by_keys_of_every_kind_of_type(
+    database: FreshDatabase, mirror: Mirror, warehouse: Warehouse
+) -> None:
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in KEYS.items())
+    listed = ", ".join(f"({value})" for _, value in KEYS.values())
+    tables = [f"public.t{number}" for number in range(len(KEYS) + 1)]
+    keys = [*KEYS, ", ".join(KEYS)]
+    ddl = [
+        f"CREATE TABLE {table} ({columns}, n int, PRIMARY KEY ({key}))" for table, key in zip(tables, keys, strict=True)
+    ]
+    source = captured(database, tables, *TYPES, *ddl)
+    for table in tables:
+        source.execute(f"INSERT INTO {table} SELECT {listed}, i FROM generate_series(1, 40) AS i")
+    source.replay = MirrorReplay(mirror)
+    with database.connect() as connection:
+        relations = describe(connection, tables)
+    mirror.begin_snapshot("shop", relations)
+    source.catch_up()
+    for table, key in zip(tables, keys, strict=True):
+        moved = next(iter(KEYS))
+        source.transaction(
+            f"UPDATE {table} SET n = n + 100 WHERE n % 3 = 0",
+            f"DELETE FROM {table} WHERE n % 5 = 0",
+            f"INSERT INTO {table} SELECT {listed}, i FROM generate_series(41, 45) AS i",
+            f"UPDATE {table} SET {moved} = {moved} + '1000 days' WHERE n = 7",
+            f"UPDATE {table} SET ({key}) = (SELECT {key} FROM (SELECT {listed}) AS s ({', '.join(KEYS)})) FROM (SELECT 99 AS i) AS moved WHERE n = 8",
+        )
+    source.catch_up()
+    with database.connect() as connection:
+        prepare(connection)
+        for relation in relations:
+            expressions = postgres_expressions(relation)
+            theirs = source_rows(connection, relation, expressions, digits=0, bucket="").to_pylist()
+            ours = bucket_rows(warehouse, "shop", relation, digits=0, bucket="").to_pylist()
+            assert sorted(ours, key=str) == sorted(theirs, key=str), relation.qualified_name
+
+
 MAPPING = """-- mapping: shop_t
 -- entity: location
 -- source: shop
@@ -165,6 +217,26 @@ def test_a_mirror_made_before_a_type_had_its_form_goes_on_as_text(
         with warehouse.cursor() as cursor:
             assert cursor.execute("SELECT DISTINCT code, name FROM canonical.location").fetchall() == [("3.00", "a")]
         mirror.close()
+
+
+def test_rows_that_differ_are_named_by_keys_that_an_older_mirror_holds_as_text(
+    database: FreshDatabase, mirror: Mirror, warehouse: Warehouse
+) -> None:
+    rows = "INSERT INTO t SELECT ROW(i, 'x')::pair, i FROM generate_series(1, 9) AS i"
+    source = captured(database, ["public.t"], TYPES[0], "CREATE TABLE public.t (p pair PRIMARY KEY, n int)", rows)
+    snapshot_of(source, mirror)
+    relation = described(source)
+    with warehouse.cursor() as cursor:
+        cursor.execute("ALTER TABLE shop.t ALTER p TYPE VARCHAR USING '(' || struct_extract(p, 'a') || ',x)'")
+    assert_equal(source, warehouse)
+    with warehouse.cursor() as cursor:
+        cursor.execute("UPDATE shop.t SET n = 0 WHERE p = '(5,x)'; DELETE FROM shop.t WHERE p = '(7,x)'")
+    with database.connect() as connection:
+        prepare(connection)
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        with warehouse.cursor() as cursor, compared(connection, cursor, "shop", relation) as comparison:
+            found = [(row.kind, row.key) for row in comparison.verdict.rows]
+    assert found == [(Kind.CHANGED, ("(5,x)",)), (Kind.MISSING, ("(7,x)",))]
 
 
 def as_an_earlier_version(warehouse: Warehouse) -> None:

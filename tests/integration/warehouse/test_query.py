@@ -28,6 +28,15 @@ def test_what_python_has_no_date_for_comes_as_text(warehouse: Warehouse) -> None
     assert found.rows == [("infinity", "12000-01-01", "-infinity", 1)]
 
 
+def test_what_arrow_or_python_would_alter_comes_as_text(warehouse: Warehouse) -> None:
+    found = run_query(
+        warehouse,
+        "SELECT '101'::BIT, '10:00:00+02:30'::TIMETZ, TIME '24:00:00', INTERVAL '1 month 30 days', [INTERVAL '1 month'], sum(7), uuid() IS NULL",
+    )
+    months = "1 month 30 days"
+    assert found.rows == [("101", "10:00:00+02:30", "24:00:00", months, "[1 month]", 7, False)]
+
+
 def test_no_rows_still_have_columns(warehouse: Warehouse) -> None:
     found = run_query(warehouse, "FROM meta.positions SELECT source, lsn")
     assert (found.columns, found.rows) == (("source", "lsn"), [])
