@@ -17,7 +17,7 @@ from loguru import logger
 from benchmarks.run import Run, peak_rss_bytes
 from benchmarks.workload import SLOT, TABLE, Workload, slot_at_start, slot_dropped_after
 from causeway.lane import LaneLoop
-from cdc.batch import BatchKind, ChangeBatch, Position
+from cdc.batch import BatchKind, ChangeBatch, CopyProgress, Position
 from cdc.catalog import describe
 from cdc.connection import connect
 from cdc.destination import Destination
@@ -51,6 +51,15 @@ class Nowhere:
 
     def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:
         """There is nothing to prepare."""
+
+    def captured(self, source: str, relations: Sequence[Relation]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+    def copies(self, source: str) -> tuple[CopyProgress, ...]:  # noqa: ARG002
+        return ()
+
+    def begin_copy(self, source: str, progress: CopyProgress) -> None:
+        """Nothing is copied."""
 
     def apply(self, batch: ChangeBatch) -> None:
         if batch.complete:

@@ -10,6 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
 from causeway.control import Handler, Request
+from causeway.copy_command import copies_of, copy_handler
 from causeway.lane import LaneLoop
 from causeway.sources import Sources, catalog_asker, describe_sources, reader_for
 from causeway.turns import Turns
@@ -71,6 +72,7 @@ class AnalyticalLane:
                 until=until,
                 after_turn=lambda: self._after_turn(warehouse, mirror, compiled),
                 turns=self.turns,
+                copies=copies_of(self._settings, Lane.ANALYTICAL, self._wake),
             )
             self._loop.run()
             if not self._stop.is_set():
@@ -83,7 +85,7 @@ class AnalyticalLane:
 
     def commands(self) -> dict[str, Handler]:
         """What the lane does on request, over its control channel."""
-        return {"verify": self._verify}
+        return {"copy": copy_handler(self, self._sources), "verify": self._verify}
 
     def _verify(self, request: Request) -> dict[str, Any]:
         if self._verifying is None:

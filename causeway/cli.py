@@ -10,7 +10,7 @@ import sys
 import typer
 from loguru import logger
 
-from causeway.commands import data, dead, demo, preflight, run, slots
+from causeway.commands import copy, data, dead, demo, preflight, run, slots
 from causeway.console import print_error, set_up_logging
 from causeway.exits import Exit, exit_code
 from config.errors import in_our_words
@@ -28,6 +28,7 @@ app.command("check")(preflight.check)
 app.add_typer(slots.app, name="slots")
 app.command("run")(run.run)
 app.command("status")(run.status)
+app.command("copy")(copy.copy)
 app.command("verify")(data.verify)
 app.add_typer(dead.app, name="dead")
 app.command("reconcile")(data.reconcile)

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from loguru import logger
 
+from causeway.copying import SourceCopies
 from causeway.sources import naming
 from causeway.turns import Turns
 from cdc.batch import BatchKind, ChangeBatch, Position
@@ -81,6 +82,7 @@ class _Feed:
 
     reader: Reader
     until: Lsn | None
+    copies: SourceCopies | None = None
     progress: SourceProgress = field(default_factory=SourceProgress)
     opened: bool = False
     failures: int = 0
@@ -125,6 +127,7 @@ class LaneLoop:
         until: Mapping[str, Lsn] | None = None,
         after_turn: Callable[[], None] | None = None,
         turns: Turns | None = None,
+        copies: Mapping[str, SourceCopies] | None = None,
     ) -> None:
         self._turns = turns
         self._destination = destination
@@ -133,7 +136,10 @@ class LaneLoop:
         self._capture = capture
         self._after_turn = after_turn
         self._bounded = until is not None
-        self._feeds = [_Feed(reader=reader, until=(until or {}).get(reader.name)) for reader in readers]
+        self._feeds = [
+            _Feed(reader=reader, until=(until or {}).get(reader.name), copies=(copies or {}).get(reader.name))
+            for reader in readers
+        ]
 
     @property
     def progress(self) -> dict[str, SourceProgress]:
@@ -166,7 +172,10 @@ class LaneLoop:
         """Give one source its turn; True where there was something to do."""
         try:
             with naming(feed.reader.name):
-                return (feed.opened or self._open(feed)) and self._pump(feed)
+                if not (feed.opened or self._open(feed)):
+                    return False
+                held, worked = self._copy(feed)
+                return worked if held else self._pump(feed)
         except CausewayError as error:
             self._fail(feed, error)
             return False
@@ -179,6 +188,10 @@ class LaneLoop:
         relations = feed.reader.open(position, feed.until)
         if position is None:
             self._destination.begin_snapshot(feed.reader.name, relations)
+        else:
+            new = self._destination.captured(feed.reader.name, relations)
+            if feed.copies is not None:
+                feed.copies.opened(self._destination, new)
         feed.progress.state, feed.progress.error = "snapshot" if position is None else "streaming", ""
         feed.progress.durable = max(feed.progress.durable, position.lsn if position else ZERO)
         logger.info(
@@ -186,12 +199,34 @@ class LaneLoop:
         )
         return True
 
+    def _copy(self, feed: _Feed) -> tuple[bool, bool]:
+        """Go on copying a table; return whether the stream has to wait meanwhile, and whether anything was done."""
+        if feed.copies is None or not feed.copies.active or feed.progress.state == "snapshot":
+            return False, False
+        reading = feed.copies.reading
+        held = feed.copies.turn(self._destination)
+        return held, held and not (reading and feed.copies.reading)
+
+    def request_copies(self, source: str, tables: Sequence[str]) -> SourceCopies:
+        """Begin to copy tables of a source anew; on the applying thread. CausewayError TRANSIENT where it does not stream."""
+        feed = next(feed for feed in self._feeds if feed.reader.name == source)
+        if feed.copies is None or not feed.opened or feed.progress.state != "streaming":
+            raise CausewayError(
+                ErrorKind.TRANSIENT,
+                f"{source}: no table can be copied now, the source is {feed.progress.state}.",
+                hint="Try again when it is streaming: `causeway status` tells.",
+                source=source,
+            )
+        with naming(source):
+            feed.copies.request(self._destination, tables)
+        return feed.copies
+
     def _pump(self, feed: _Feed) -> bool:
         polled = feed.reader.poll()
         batch = polled or feed.put_off
         feed.progress.server_end = max(feed.progress.server_end, feed.reader.server_end)
         if batch is None:
-            if feed.until is not None and feed.reader.caught_up:
+            if feed.until is not None and feed.reader.caught_up and not (feed.copies and feed.copies.active):
                 self._finish(feed)
             return False
         if not batch.row_count and not self._due(feed, batch):
@@ -227,6 +262,8 @@ class LaneLoop:
 
     def _store(self, feed: _Feed, batch: ChangeBatch) -> None:
         self._destination.apply(batch)
+        if feed.copies is not None:
+            feed.copies.note(batch)
         feed.stored_at = time.monotonic()
         progress = feed.progress
         progress.rows += batch.row_count
@@ -264,4 +301,6 @@ class LaneLoop:
     def _close(self, feed: _Feed) -> None:
         if feed.opened:
             feed.opened = False
+            if feed.copies is not None:
+                feed.copies.close()
             feed.reader.close()

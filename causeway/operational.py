@@ -12,6 +12,7 @@ from typing import Any
 from loguru import logger
 
 from causeway.control import Handler
+from causeway.copy_command import copies_of, copy_handler
 from causeway.lane import LaneLoop
 from causeway.sources import Sources, describe_sources, reader_for, row_fetcher
 from causeway.turns import Turns
@@ -68,7 +69,7 @@ class OperationalLane:
 
     def commands(self) -> dict[str, Handler]:
         """What the lane does on request, over its control channel."""
-        return {}
+        return {"copy": copy_handler(self, self._sources)}
 
     def status(self) -> dict[str, Any]:
         """What the outbox holds, for the status file."""
@@ -91,6 +92,7 @@ class OperationalLane:
             capture=self._settings.capture,
             until=until,
             turns=self.turns,
+            copies=copies_of(self._settings, Lane.OPERATIONAL, self._wake),
         )
         self._loop.run()
 

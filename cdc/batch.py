@@ -78,16 +78,16 @@ class CopyProgress:
     The rows of a chunk are newer than the position they come at: what the log says of them until `exact_from` may be in them
     already. So a destination writes a chunk's rows over those with their keys, takes every insert of the table for an upsert while
     its position is below `exact_from`, and is exact from there on.
-    `chunk`: from 0; chunk 0 begins the copy anew. `last_key`: texts of the key of the last row copied, in the order of
-    `relation.key_columns`; None before the first row. `last`: all rows have been copied before; such a batch has none.
+    `began_at`: the first watermark; every row is read after it. `last_key`: texts of the key of the last row copied, in the
+    order that the source was asked in; None before the first row. `last`: all rows have been copied before; such a batch has none.
     """
 
     relation: Relation
-    chunk: int
-    last: bool
-    last_key: tuple[str, ...] | None
-    rows: int  # copied with this chunk and those before
+    began_at: Lsn
     exact_from: Lsn
+    last_key: tuple[str, ...] | None = None
+    rows: int = 0  # copied with this chunk and those before
+    last: bool = False
 
     @property
     def table(self) -> str:

@@ -63,7 +63,7 @@ class SnapshotCopier:
         relations = describe(view.connection, tables)
         check_identities(relations)
         outputs = output_functions(view.connection, relations)
-        roots = _partitioned(view.connection, relations)
+        roots = partitioned(view.connection, relations)
         for relation in relations:
             row_filter = row_filters.get(relation.qualified_name)
             statement = copy_statement(relation, outputs, only=relation.oid not in roots, row_filter=row_filter)
@@ -75,7 +75,7 @@ class SnapshotCopier:
     def _copy_table(self, view: ConsistentView, relation: Relation, statement: sql.Composed) -> None:
         command(view.connection, statement.as_string(view.connection), self.doorbell, self.stopped)
         copied_us = time.time_ns() // 1000
-        frame = _CopyFrame()
+        frame = CopyFrame()
         taken = Taken.EMPTY
         while taken is not Taken.ENDED:
             messages: list[bytes] = []
@@ -120,7 +120,8 @@ def output_functions(connection: PlainConnection, relations: Sequence[Relation])
     return {oid: sql.Identifier(schema, name) for oid, schema, name in rows}
 
 
-def _partitioned(connection: PlainConnection, relations: Sequence[Relation]) -> set[int]:
+def partitioned(connection: PlainConnection, relations: Sequence[Relation]) -> set[int]:
+    """Return the OIDs of those that are partitioned tables."""
     try:
         rows = connection.execute(_PARTITIONED, [[relation.oid for relation in relations]]).fetchall()
     except psycopg.Error as error:
@@ -169,7 +170,7 @@ def decode_snapshot(chunk: SnapshotChunk) -> TableChanges:
     return TableChanges(relation=chunk.relation, rows=table)
 
 
-class _CopyFrame:
+class CopyFrame:
     """What stands around the rows of a binary copy: a header before the first, a trailer behind the last."""
 
     def __init__(self) -> None:

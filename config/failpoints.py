@@ -19,6 +19,11 @@ NAMES: tuple[str, ...] = (
     "reader.piece_handed_out",  # a piece of a large transaction, not its last
     "reader.before_confirm",  # durable at the destination, the server was not told
     "reader.after_confirm",  # the status message was sent
+    "copy.watermark_written",  # of a table copied while streaming goes on: the source's log has the mark, nothing was read
+    "copy.chunk_read",  # not yet applied
+    "copy.chunk_applied",  # durable, and how far the copy is with it
+    "copy.before_swap",  # all rows are in the fresh mirror, the old one is still in its place
+    "copy.after_swap",
     "outbox.before_commit",
     "outbox.after_commit",
     "mirror.before_commit",

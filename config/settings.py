@@ -200,6 +200,9 @@ class CaptureSettings(Model):
     batch_bytes: int = Field(default=8 * 2**20, ge=2**16, le=2**30, description="bytes after which a batch is closed")
     batch_wait_ms: int = Field(default=200, ge=1, description="longest wait before what was received is handed on")
     status_interval_s: float = Field(default=5.0, gt=0, description="seconds between standby status messages")
+    max_rows_s: int | None = Field(
+        default=None, ge=1, description="rows a second that snapshots and copies of tables read at most; null: no limit"
+    )
     reconnect_first_s: float = Field(default=0.5, gt=0, description="first wait before a new connection")
     reconnect_longest_s: float = Field(default=30.0, gt=0, description="longest wait before a new connection")
     longest_hold_s: float = Field(

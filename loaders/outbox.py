@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import psycopg
 import pyarrow as pa
 
-from cdc.batch import BatchKind, ChangeBatch, Position
+from cdc.batch import BatchKind, ChangeBatch, CopyProgress, Position
 from cdc.lsn import Lsn
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
@@ -98,6 +98,17 @@ class Outbox:
                 scalar(session.connection, "SELECT EXISTS (SELECT 1 FROM outbox WHERE source = %s)", [source])
             )
             session.connection.commit()
+
+    def captured(self, source: str, relations: Sequence[Relation]) -> tuple[str, ...]:  # noqa: ARG002
+        """See Destination. The outbox keeps records, not tables: none is known to lack its rows."""
+        return ()
+
+    def copies(self, source: str) -> tuple[CopyProgress, ...]:  # noqa: ARG002
+        """See Destination. A chunk's records are upserts, as all are: an interrupted copy is not gone on with, but asked for again."""
+        return ()
+
+    def begin_copy(self, source: str, progress: CopyProgress) -> None:
+        """See Destination. Nothing has to be prepared."""
 
     def apply(self, batch: ChangeBatch) -> None:
         """See Destination. Raises CausewayError: STATE where the position would go back; MAPPING from the mapper."""

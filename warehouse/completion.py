@@ -115,5 +115,5 @@ def _carried_sql(table: MirrorTable, unchanged: Sequence[str]) -> str:
         SELECT e.source, e."schema", e."table", {table.key_text("h")} AS key, e."column", e.lsn, e.text
         FROM meta.value_exceptions AS e JOIN {_HOMES} AS h ON e.key = {table.key_text("h", "_base_")}
         WHERE e.source = {literal(table.source)} AND e."schema" = {literal(table.schema)}
-            AND e."table" = {literal(table.relation.table)} AND ({lacking})
+            AND e."table" = {literal(table.table)} AND ({lacking})
     """

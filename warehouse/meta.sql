@@ -42,6 +42,20 @@ CREATE TABLE IF NOT EXISTS meta.dropped_columns (
     dropped_at VARCHAR NOT NULL             -- LSN of the first change without it
 );
 
+-- Tables whose rows are copied while streaming goes on, until they are exact: how far each copy is.
+CREATE TABLE IF NOT EXISTS meta.copies (
+    source        VARCHAR NOT NULL,
+    source_schema VARCHAR NOT NULL,
+    table_name    VARCHAR NOT NULL,
+    relation      JSON NOT NULL,            -- the table as it was when the copy began
+    began_at      VARCHAR NOT NULL,         -- LSN of the first watermark
+    exact_from    VARCHAR NOT NULL,         -- LSN of the last one
+    last_key      JSON,                     -- of the last row copied; NULL before the first
+    rows          BIGINT NOT NULL,
+    whole         BOOLEAN NOT NULL,         -- all rows are copied; the log has yet to reach exact_from
+    updated_at    TIMESTAMPTZ NOT NULL
+);
+
 -- Values that their typed column cannot hold exactly: NULL there, Postgres's text here.
 CREATE TABLE IF NOT EXISTS meta.value_exceptions (
     source   VARCHAR NOT NULL,

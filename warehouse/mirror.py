@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdc.batch import ChangeBatch, Position
+from cdc.batch import ChangeBatch, CopyProgress, Position
 from cdc.relation import Relation
 from cdc.table_facts import AskCatalog
 from warehouse.session import SourceSession
@@ -32,6 +32,18 @@ class Mirror:
     def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:
         """Make empty mirrors of these tables; SCHEMA for a table that cannot be mirrored."""
         self._session(source).begin_snapshot(relations)
+
+    def captured(self, source: str, relations: Sequence[Relation]) -> tuple[str, ...]:
+        """Note which tables are captured now; return those that have no mirror yet."""
+        return self._session(source).captured(relations)
+
+    def copies(self, source: str) -> tuple[CopyProgress, ...]:
+        """Return how far the unfinished copies of tables are."""
+        return self._session(source).copies()
+
+    def begin_copy(self, source: str, progress: CopyProgress) -> None:
+        """Begin to copy a table from its first row; SCHEMA for a table that cannot be mirrored."""
+        self._session(source).begin_copy(progress)
 
     def apply(self, batch: ChangeBatch) -> None:
         """Apply a batch and, when it is complete, commit it with its position.

@@ -42,6 +42,12 @@ class MirrorTable:
 
     source: str
     relation: Relation
+    fresh: bool = False  # the mirror that a copy under way fills, beside the one that analysts see
+
+    @cached_property
+    def table(self) -> str:
+        """The mirror's own name, not quoted."""
+        return f"_copying_{self.relation.table}" if self.fresh else self.relation.table
 
     @cached_property
     def schema(self) -> str:
@@ -50,7 +56,7 @@ class MirrorTable:
     @cached_property
     def name(self) -> str:
         """The mirror, quoted and with its schema."""
-        return f"{quoted(self.schema)}.{quoted(self.relation.table)}"
+        return f"{quoted(self.schema)}.{quoted(self.table)}"
 
     @cached_property
     def keys(self) -> tuple[Column, ...]:

@@ -12,12 +12,12 @@ from contextlib import suppress
 
 import duckdb
 
-from cdc.batch import BatchKind, ChangeBatch, Position, TableChanges
+from cdc.batch import BatchKind, ChangeBatch, CopyProgress, Position, TableChanges
 from cdc.relation import Relation
 from cdc.table_facts import AskCatalog
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
-from warehouse import tables, value_exceptions
+from warehouse import copying, tables, value_exceptions
 from warehouse.apply import apply_changes
 from warehouse.evolution import Unfollowable, check_capturable
 from warehouse.following import Following
@@ -35,6 +35,7 @@ class SourceSession:
         self._source = source
         self._open = False  # a transaction is open: pieces were applied that wait for their last one
         self._lost = False  # pieces were forgotten: their reader has to ask for the position first
+        self._captured: frozenset[str] | None = None  # names of the tables of the settings, once the lane has said
         self._following = Following(self._connection, source, ask)
         self._load()
 
@@ -52,6 +53,7 @@ class SourceSession:
         self._check_names(relations)
         with _Translated("beginning a snapshot", self._source):
             self._begin()
+            copying.forget_all(self._connection, self._source)
             tables.recreate(self._connection, self._source, relations)
             for relation in relations:
                 value_exceptions.forget_table(self._connection, MirrorTable(self._source, relation))
@@ -60,13 +62,41 @@ class SourceSession:
             self._commit()
         self._load()
 
+    def captured(self, relations: Sequence[Relation]) -> tuple[str, ...]:
+        """Note which tables are captured now; return those that have no mirror yet."""
+        self._check_names(relations)
+        self._captured = frozenset(relation.qualified_name for relation in relations)
+        if any(record.relation.qualified_name not in self._captured for record in self.records()):
+            with _Translated("looking at the captured tables", self._source):
+                self._begin()
+                tables.drop_others(self._connection, self._source, self.records(), self._captured)
+                self._commit()
+            self._load()
+        return copying.uncopied(self.records(), relations)
+
+    def copies(self) -> tuple[CopyProgress, ...]:
+        """Return how far the unfinished copies of tables are."""
+        return self._copies.unfinished
+
+    def begin_copy(self, progress: CopyProgress) -> None:
+        """Begin to copy a table, from its first row."""
+        check_capturable(self._source, progress.relation)
+        with _Translated(f"beginning to copy {progress.table}", self._source):
+            self._begin()
+            copying.begin(self._connection, self._source, progress, self.records())
+            self._commit()
+        self._load()
+
     def apply(self, batch: ChangeBatch) -> None:
         """Apply a batch, and commit it with its position where it is complete."""
         self._check(batch)
         try:
             with _Translated("applying a batch", self._source, lsn=batch.position.lsn):
+                if batch.copy is not None:
+                    self._apply_copied(batch, batch.copy)
+                    return
                 self._begin()
-                self._apply_changes(sorted(batch.changes, key=_first_seq), batch.announced)
+                self._apply_changes(sorted(self._wanted(batch.changes), key=_first_seq), batch.announced)
                 self._finish(batch)
         except BaseException:
             self.rollback()
@@ -94,6 +124,7 @@ class SourceSession:
         """Read what is durable; the transaction's own view of tables and exceptions goes with it."""
         self._position = read_position(self._connection, self._source)
         self._following.load()
+        self._copies = copying.read(self._connection, self._source)
         counts = value_exceptions.counts(self._connection, self._source)
         self._exceptions = {
             oid: (mirror_schema(self._source, record.relation.schema), record.relation.table) in counts
@@ -117,9 +148,17 @@ class SourceSession:
         self._following.committed()
         failpoint("mirror.after_commit")
 
+    def _wanted(self, changes: Sequence[TableChanges]) -> list[TableChanges]:
+        """Leave out what the log still says of tables that are no longer captured, and what a copy has in it already."""
+        captured = self._captured
+        known = [part for part in changes if captured is None or part.relation.qualified_name in captured]
+        return [part for part in known if not self._copies.supersedes(part)]
+
     def _apply_changes(self, ordered: Sequence[TableChanges], announced: Collection[int]) -> None:
         poisoned: set[int] = set()
-        for table, changes in self._following.ready(ordered, announced):
+        copied, others = self._copies.divide(ordered)
+        mirrored = self._following.ready(others, set(announced) - self._copies.filling)
+        for table, changes in [*copied, *mirrored]:
             oid = table.relation.oid
             record = self._following.records[oid]
             if oid in poisoned:
@@ -130,13 +169,54 @@ class SourceSession:
                     self._connection,
                     table,
                     changes,
-                    exceptions_kept=self._exceptions[oid],
+                    exceptions_kept=table.fresh or self._exceptions[oid],
                     upserts=self._catching_up(record),
                 )
                 self._following.written.add(oid)
             except Unfollowable as reason:
-                self._following.stop(record, str(reason), changes)
+                self._stop(record, str(reason), changes)
                 poisoned.add(oid)
+
+    def _stop(self, record: TableRecord, problem: str, changes: TableChanges) -> None:
+        """Leave a table as it is; a copy of it is given up."""
+        copying.forget(self._connection, self._source, record.relation)
+        self._copies.progress.pop(record.relation.qualified_name, None)
+        self._following.stop(record, problem, changes)
+
+    def _apply_copied(self, batch: ChangeBatch, progress: CopyProgress) -> None:
+        """Write a chunk's rows over those with their keys; with the last one the fresh mirror takes the old one's place.
+
+        CausewayError SCHEMA, with the table stopped, where a row cannot be mirrored.
+        """
+        if progress.table not in self._copies.progress:
+            raise self._given_up(progress)
+        self._begin()
+        record = self._following.records[progress.relation.oid]
+        try:
+            for changes in batch.changes:
+                table = MirrorTable(self._source, changes.relation, fresh=True)
+                apply_changes(self._connection, table, changes, exceptions_kept=True, upserts=True)
+        except Unfollowable as reason:  # nothing was written
+            self._stop(record, str(reason), batch.changes[0])
+            self._commit()
+            raise self._given_up(progress) from reason
+        copying.store(self._connection, self._source, progress)
+        if progress.last:
+            copying.swap(self._connection, self._source, record)
+            self._following.start([progress.relation])
+            failpoint("copy.before_swap")
+        self._commit()
+        failpoint("copy.after_swap" if progress.last else "copy.chunk_applied")
+        self._load()
+
+    def _given_up(self, progress: CopyProgress) -> CausewayError:
+        record = self._following.records.get(progress.relation.oid)
+        words = record.problem if record is not None else f"{progress.table} is no longer copied."
+        return CausewayError(ErrorKind.SCHEMA, f"{self._source}: {words}", source=self._source, table=progress.table)
+
+    def _note_caught_up(self, position: Position) -> None:
+        for record in copying.note_caught_up(self._connection, self.records(), self._copies, position.lsn):
+            self._following.records[record.relation.oid] = record
 
     def _finish(self, batch: ChangeBatch) -> None:
         """A snapshot's pieces may be committed without a position; a transaction's pieces wait for their last one."""
@@ -155,6 +235,7 @@ class SourceSession:
             return
         if batch.kind is BatchKind.SNAPSHOT:
             tables.all_streaming(self._connection, self._source)
+        self._note_caught_up(batch.position)
         write_position(self._connection, batch, first=first, rows=self._rows, transactions=self._transactions)
 
     def _catching_up(self, record: TableRecord) -> bool:
@@ -177,6 +258,10 @@ class SourceSession:
             raise self._bug(
                 batch, f"is a snapshot's, but the source is durable at {stored.lsn}; begin_snapshot comes first"
             )
+        if batch.kind is BatchKind.COPY and (stored is None or given.lsn != stored.lsn or self._open):
+            raise self._bug(batch, "is a copied chunk, which comes between two batches and at the stored position")
+        if batch.kind is BatchKind.COPY:
+            return
         if batch.kind is BatchKind.STREAM and stored is None:
             raise self._bug(batch, "came before the source's snapshot was whole")
         if stored is None or given.lsn > stored.lsn or (given.lsn == stored.lsn and not self._repeats(batch)):

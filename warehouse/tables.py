@@ -6,7 +6,7 @@ Contract: runs inside the transaction of the session whose connection it is give
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -128,16 +128,30 @@ def _text(lsn: Lsn | None) -> str | None:
     return None if lsn is None else str(lsn)
 
 
+def make_empty(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:
+    """Make a mirror anew, without rows."""
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}")
+    connection.execute(f"DROP TABLE IF EXISTS {table.name}")
+    connection.execute(f"CREATE TABLE {table.name} ({table.definition})")
+
+
 def recreate(connection: duckdb.DuckDBPyConnection, source: str, relations: Sequence[Relation]) -> None:
     """Make the mirrors of these tables empty, in their present shape; other tables of the source count as dropped."""
     connection.execute(_ALL_DROPPED, [source])
     for relation in relations:
         table = MirrorTable(source, relation)
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}")
-        connection.execute(f"DROP TABLE IF EXISTS {table.name}")
-        connection.execute(f"CREATE TABLE {table.name} ({table.definition})")
+        make_empty(connection, table)
         dropped_columns.forget(connection, table)
         write_record(connection, source, TableRecord(relation=relation, state=TableState.SNAPSHOT))
+
+
+def drop_others(
+    connection: duckdb.DuckDBPyConnection, source: str, records: Iterable[TableRecord], captured: Collection[str]
+) -> None:
+    """Note which tables are no longer captured; their mirrors stay as they are, until they are captured again."""
+    for record in records:
+        if record.relation.qualified_name not in captured:
+            write_record(connection, source, replace(record, state=TableState.DROPPED))
 
 
 def all_streaming(connection: duckdb.DuckDBPyConnection, source: str) -> None:

@@ -91,7 +91,7 @@ def _record(connection: duckdb.DuckDBPyConnection, table: MirrorTable, column: C
     """
     inserted = connection.execute(f"""
         INSERT INTO meta.value_exceptions
-        SELECT {literal(table.source)}, {literal(table.schema)}, {literal(table.relation.table)},
+        SELECT {literal(table.source)}, {literal(table.schema)}, {literal(table.table)},
             {table.key_text("m")}, {literal(column.name)}, m.lsn, m.text
         FROM ({misfits}) AS m
     """).fetchone()
@@ -100,6 +100,5 @@ def _record(connection: duckdb.DuckDBPyConnection, table: MirrorTable, column: C
 
 def _of(table: MirrorTable) -> str:
     return (
-        f'source = {literal(table.source)} AND "schema" = {literal(table.schema)} '
-        f'AND "table" = {literal(table.relation.table)}'
+        f'source = {literal(table.source)} AND "schema" = {literal(table.schema)} AND "table" = {literal(table.table)}'
     )

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from causeway.lane import LaneLoop
-from cdc.batch import META_COLUMNS, BatchKind, ChangeBatch, Position, TableChanges
+from cdc.batch import META_COLUMNS, BatchKind, ChangeBatch, CopyProgress, Position, TableChanges
 from cdc.lsn import ZERO, Lsn
 from cdc.relation import Column, Relation, ReplicaIdentity
 from config.errors import CausewayError, ErrorKind
@@ -85,6 +85,14 @@ class RecordingDestination:
 
     def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:
         self._log.append("begin_snapshot")
+
+    def captured(self, source: str, relations: Sequence[Relation]) -> tuple[str, ...]:
+        return ()
+
+    def copies(self, source: str) -> tuple[CopyProgress, ...]:
+        return ()
+
+    def begin_copy(self, source: str, progress: CopyProgress) -> None: ...
 
     def apply(self, batch: ChangeBatch) -> None:
         self._log.append(f"apply {batch.position.lsn}{'' if batch.complete else ' piece'}")

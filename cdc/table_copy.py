@@ -1,0 +1,220 @@
+"""One table read in chunks while the stream goes on: for a table that came later, or is to be copied anew.
+
+No snapshot is held over the chunks: each is a short transaction of its own, in the order of the key, from the last key on. Contract:
+the lane reads a chunk while it applies nothing of this source, so that the chunk is no older than what is applied. It may be newer;
+until the log reaches the watermark behind the chunk, what the log says may be in the chunk already (`cdc.batch.CopyProgress`).
+
+A watermark is a message in the source's log (pg_logical_emit_message), committed, so that the log is flushed behind it; a standby
+can't write one, there it is the end of what was replayed. Keys are ordered and compared by the source alone: a collation is its
+own affair. A key goes to the server as a setting of the transaction (set_config), never as a part of the statement.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from cdc.batch import TableChanges
+from cdc.catalog import check_identities, describe
+from cdc.connection import PlainConnection
+from cdc.driver_errors import translate
+from cdc.handover import SnapshotChunk
+from cdc.lsn import Lsn
+from cdc.relation import Relation, ReplicaIdentity
+from cdc.snapshot import CopyFrame, decode_snapshot, output_functions, partitioned, text_columns
+from config.errors import CausewayError, ErrorKind
+from config.failpoints import failpoint
+
+# The key's columns in the order of their index: another order would have the server sort the table for every chunk.
+_KEY_ORDER = """
+SELECT a.attname, format_type(a.atttypid, a.atttypmod)
+FROM pg_index i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = %s AND k.n <= i.indnkeyatts AND CASE WHEN %s THEN i.indisreplident ELSE i.indisprimary END
+ORDER BY k.n
+"""
+_ESTIMATE = """
+SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::int8
+FROM (SELECT %s::oid AS relid UNION SELECT relid FROM pg_partition_tree(%s)) AS part JOIN pg_class c ON c.oid = part.relid
+WHERE c.relkind = 'r'
+"""
+_WATERMARK = """
+SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+    ELSE pg_logical_emit_message(true, 'causeway', %s) END::text
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CopiedChunk:
+    """Rows of one chunk, all of one moment.
+
+    `relation`: the table as it was then. `running`: transactions (32-bit ids) that the chunk does not see because they had not
+    ended. `ends_at`: the watermark behind the chunk. `last_key` as in CopyProgress; None in a chunk without rows.
+    """
+
+    relation: Relation
+    changes: TableChanges | None
+    rows: int
+    last_key: tuple[str, ...] | None
+    running: frozenset[int]
+    ends_at: Lsn
+
+
+class TableReader:
+    """Reads chunks of one source's tables over an ordinary connection; used by one thread at a time."""
+
+    def __init__(self, connection: PlainConnection, source: str, lane: str) -> None:
+        self._connection = connection
+        self._source = source
+        self._lane = lane
+
+    def begin(self, table: str) -> tuple[Relation, Lsn, int]:
+        """Return the table as it is, the watermark that its copy begins at, and the server's estimate of its rows.
+
+        CausewayError SCHEMA where there is no such table, or it has no key.
+        """
+        with _Reading(table):
+            relation = self._described(table)
+            rows = self._connection.execute(_ESTIMATE, [relation.oid, relation.oid]).fetchone()
+            began_at = self._watermark(table, "begin")
+        return relation, began_at, int(rows[0]) if rows else 0
+
+    def read(self, table: str, after: tuple[str, ...] | None, *, rows: int, row_filter: str | None) -> CopiedChunk:
+        """Read up to `rows` rows behind the key `after`; errors as `begin`, and TRANSIENT where the table is locked."""
+        with _Reading(table):
+            chunk = self._read(table, after, rows, row_filter)
+        failpoint("copy.chunk_read")
+        return chunk
+
+    def cancel(self) -> None:
+        """Break off, from another thread, what the server is doing for this reader."""
+        self._connection.cancel_safe(timeout=1)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _read(self, table: str, after: tuple[str, ...] | None, rows: int, row_filter: str | None) -> CopiedChunk:
+        connection = self._connection
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # The lock comes before the snapshot: what was described can't change before it is read.
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(_identifier(table)))
+            relation = self._described(table)
+            running = _running(connection)
+            key = self._key(relation)
+            statement = self._statement(relation, key, after, rows, row_filter)
+            for number, text in enumerate(after or ()):
+                connection.execute("SELECT set_config(%s, %s, true)", [f"causeway.after_{number}", text])
+            messages = _copied(connection, statement)
+        ends_at = self._watermark(table, "chunk")
+        if not messages:
+            return CopiedChunk(relation=relation, changes=None, rows=0, last_key=None, running=running, ends_at=ends_at)
+        now_us = time.time_ns() // 1000
+        changes = decode_snapshot(SnapshotChunk(relation=relation, messages=messages, lsn=ends_at, copied_us=now_us))
+        last = changes.rows.slice(changes.rows.num_rows - 1)
+        return CopiedChunk(
+            relation=relation,
+            changes=changes,
+            rows=changes.rows.num_rows,
+            last_key=tuple(str(last[name][0].as_py()) for name, _ in key),
+            running=running,
+            ends_at=ends_at,
+        )
+
+    def _described(self, table: str) -> Relation:
+        (relation,) = describe(self._connection, [table])
+        check_identities([relation])
+        return relation
+
+    def _key(self, relation: Relation) -> Sequence[tuple[str, str]]:
+        """Return the key's columns with their types, in their index's order."""
+        by_index = relation.replica_identity is ReplicaIdentity.INDEX
+        key = self._connection.execute(_KEY_ORDER, [relation.oid, by_index]).fetchall()
+        if not key:
+            raise CausewayError(
+                ErrorKind.SCHEMA,
+                f"{relation.qualified_name} has no primary key to be copied by.",
+                hint="Add one, or set REPLICA IDENTITY USING INDEX.",
+                table=relation.qualified_name,
+            )
+        return [(name, type_name) for name, type_name in key]
+
+    def _statement(
+        self,
+        relation: Relation,
+        key: Sequence[tuple[str, str]],
+        after: tuple[str, ...] | None,
+        rows: int,
+        row_filter: str | None,
+    ) -> sql.Composed:
+        outputs = output_functions(self._connection, [relation])
+        # Qualified: an unqualified name in ORDER BY would be the result's column, which is text.
+        names = sql.SQL(", ").join(sql.Identifier("copied", name) for name, _ in key)
+        conditions: list[sql.Composable] = []
+        if after is not None:
+            values = sql.SQL(", ").join(
+                # format_type's text is SQL already.
+                sql.SQL("current_setting({})::{}").format(sql.Literal(f"causeway.after_{number}"), sql.SQL(type_name))
+                for number, (_, type_name) in enumerate(key)
+            )
+            conditions.append(sql.SQL("ROW ({}) > ROW ({})").format(names, values))
+        if row_filter:
+            # The filter is SQL of the settings, reviewed with them, as a mapping is.
+            conditions.append(sql.SQL(f"({row_filter})"))
+        where = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
+        only = sql.SQL("" if relation.oid in partitioned(self._connection, [relation]) else "ONLY ")
+        return sql.SQL("COPY (SELECT {} FROM {}{} AS copied{} ORDER BY {} LIMIT {}) TO STDOUT (FORMAT binary)").format(
+            text_columns(relation, outputs),
+            only,
+            sql.Identifier(relation.schema, relation.table),
+            where,
+            names,
+            sql.Literal(rows),
+        )
+
+    def _watermark(self, table: str, what: str) -> Lsn:
+        content = json.dumps({"lane": self._lane, "source": self._source, "table": table, "mark": what})
+        row = self._connection.execute(_WATERMARK, [content]).fetchone()
+        failpoint("copy.watermark_written")
+        assert row is not None
+        return Lsn.parse(row[0])
+
+
+class _Reading:
+    """psycopg's exceptions in this block become the bridge's."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, psycopg.Error):
+            raise translate(error, f"copying {self._table}", table=self._table) from error
+
+
+def _identifier(table: str) -> sql.Identifier:
+    schema, _, name = table.partition(".")
+    return sql.Identifier(schema, name)
+
+
+def _running(connection: PlainConnection) -> frozenset[int]:
+    """Return the transactions that this one's snapshot takes for running, as the stream numbers them."""
+    rows = connection.execute("SELECT pg_snapshot_xip(pg_current_snapshot())::text").fetchall()
+    return frozenset(int(xid) & 0xFFFF_FFFF for (xid,) in rows)
+
+
+def _copied(connection: PlainConnection, statement: sql.Composed) -> list[bytes]:
+    frame, messages = CopyFrame(), []
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        messages = [bytes(data) for data in copy]
+    frame.strip(messages)
+    frame.end()
+    return messages

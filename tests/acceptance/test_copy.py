@@ -1,0 +1,117 @@
+"""`causeway copy`, by a running lane and without one; killed at any point, the lane's next run goes on with it."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import duckdb
+import pytest
+
+from config.failpoints import VARIABLE
+from tests.fixtures.bridge import Bridge
+
+LEDGER = "SELECT id, amount::text, note FROM ledger ORDER BY id"
+MIRROR = "SELECT id, amount::varchar, note FROM shop.ledger ORDER BY id"
+
+
+def ledger(bridge: Bridge, *, rows: int = 130) -> None:
+    """A captured table of some rows, in a source that both lanes have caught up with."""
+    write(
+        bridge,
+        "CREATE TABLE ledger (id int PRIMARY KEY, amount numeric(10,2), note text)",
+        f"INSERT INTO ledger SELECT i, i / 4.0, 'n' || i FROM generate_series(1, {rows}) AS i",
+    )
+    bridge.change_settings({
+        "sources": {"shop": {"tables": ["public.*"], "exclude": ["public.customers_old*"]}},
+        "capture": {"status_interval_s": 0.2},
+    })  # fmt: skip
+    caught_up = bridge.causeway("run", "--lane", "analytical", "--until-caught-up")
+    assert caught_up.code == 0, caught_up.err
+
+
+def write(bridge: Bridge, *statements: str) -> None:
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def spoil(bridge: Bridge) -> None:
+    """Make the mirror differ, as nothing should."""
+    with duckdb.connect(bridge.folder / "warehouse.duckdb") as warehouse:
+        warehouse.execute("DELETE FROM shop.ledger WHERE id % 3 = 0")
+        warehouse.execute("INSERT INTO shop.ledger VALUES (70000, 1, 'not there')")
+
+
+def assert_equal(bridge: Bridge) -> None:
+    with bridge.server.connect("shop") as connection:
+        expected = connection.execute(LEDGER).fetchall()
+    with duckdb.connect(bridge.folder / "warehouse.duckdb", read_only=True) as warehouse:
+        assert warehouse.execute(MIRROR).fetchall() == expected
+
+
+def test_a_table_is_copied_without_a_running_lane_and_verifies(bridge: Bridge) -> None:
+    ledger(bridge)
+    spoil(bridge)
+    done = bridge.causeway("copy", "shop", "ledger", "--json")
+    assert done.code == 0, done.err
+    (table,) = done.json["tables"]
+    assert (table["table"], table["state"], table["rows"]) == ("public.ledger", "done", 130)
+    assert_equal(bridge)
+    verified = bridge.causeway("verify", "shop", "--json")
+    assert verified.code == 0, verified.out
+    assert bridge.causeway("copy", "shop", "nothing").code == 2
+
+
+def test_a_running_lane_copies_a_table_on_request_and_goes_on_streaming(bridge: Bridge) -> None:
+    ledger(bridge)
+    spoil(bridge)
+    bridge.change_settings({"capture": {"max_rows_s": 60}})
+    with bridge.lane("analytical") as lane:
+        deadline = time.monotonic() + 60
+        while (done := bridge.causeway("copy", "shop", "ledger", "--json")).code == 3:
+            assert time.monotonic() < deadline, done.err
+        assert done.code == 0, done.err
+        write(bridge, "INSERT INTO ledger VALUES (5000, 1, 'after')")
+        lane.send_signal(signal.SIGTERM)
+        assert lane.wait(30) == 0
+    assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
+    assert_equal(bridge)
+
+
+POINTS = (
+    "copy.watermark_written:1",
+    "copy.watermark_written:2",
+    "copy.chunk_read:2",
+    "copy.chunk_applied:1",
+    "mirror.before_commit:3",
+    "copy.before_swap",
+    "copy.after_swap",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_copy_that_is_killed_at_any_point_is_gone_on_with_and_ends_exact(bridge: Bridge) -> None:
+    ledger(bridge)
+    bridge.change_settings({"capture": {"max_rows_s": 50}, "log": {"level": "INFO"}})
+    for number, point in enumerate(POINTS):
+        spoil(bridge)
+        killed = bridge.causeway("copy", "shop", "ledger", environment={VARIABLE: point})
+        assert killed.code == -signal.SIGKILL, (point, killed.err)
+        write(
+            bridge,
+            f"UPDATE ledger SET note = '{point}' WHERE id % 5 = {number} % 5",
+            f"INSERT INTO ledger VALUES ({1000 + number}, 1, 'new'), ({-number}, 1, 'first')",
+            f"DELETE FROM ledger WHERE id % 13 = {number}",
+            f"UPDATE ledger SET id = id + 100000 WHERE id % 17 = {number} AND id < 100000",
+        )
+        resumed = bridge.causeway("run", "--lane", "analytical", "--until-caught-up")
+        assert resumed.code == 0, (point, resumed.err)
+        if point.startswith("copy.chunk"):
+            assert "goes on copying public.ledger" in resumed.err
+        if point == "copy.watermark_written:1":  # nothing had begun
+            assert bridge.causeway("copy", "shop", "ledger").code == 0
+        assert_equal(bridge)
+    assert bridge.causeway("copy", "shop", "ledger").code == 0
+    assert bridge.causeway("verify", "shop").code == 0

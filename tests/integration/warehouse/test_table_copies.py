@@ -1,0 +1,256 @@
+"""Tables copied while streaming goes on: whatever is written meanwhile, the mirror ends exact, compared row by row."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from config.errors import CausewayError, ErrorKind
+from tests.fixtures.capture import captured
+from tests.fixtures.postgres import FreshDatabase
+from tests.integration.warehouse.copying_lane import CopyingLane
+from warehouse.mirror import Mirror
+from warehouse.store import Warehouse
+
+LONG = "(SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 120))"
+
+
+def lane(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror, tables: list[str], *ddl: str, **capture: Any
+) -> CopyingLane:
+    options = {"status_interval_s": 0.05, **capture}
+    return CopyingLane(source=captured(database, tables, *ddl, **options), warehouse=warehouse, mirror=mirror)
+
+
+ITEMS = (
+    "CREATE TABLE public.items (id int PRIMARY KEY, n numeric(10,2), note text)",
+    "INSERT INTO items SELECT i, i / 3.0, 'note ' || i FROM generate_series(1, 300) AS i",
+)
+
+
+def test_a_table_is_copied_anew_and_rows_that_the_source_does_not_have_disappear(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(database, warehouse, mirror, ["public.items"], *ITEMS)
+    shop.catch_up()
+    spoilt = warehouse.cursor()
+    spoilt.execute("INSERT INTO shop.items VALUES (1000, 1, 'not there'), (1, 2, 'twice')")
+    spoilt.execute("DELETE FROM shop.items WHERE id BETWEEN 50 AND 90")
+    spoilt.execute("UPDATE shop.items SET note = 'other' WHERE id = 7")
+    shop.copy("public.items")
+    shop.assert_equal()
+    assert shop.chunks >= 300 // 40  # and not all at once
+    assert shop.state("items") == "streaming"
+    assert warehouse.cursor().execute("SELECT count(*) FROM meta.copies").fetchone() == (0,)
+
+
+CHANGES = (
+    "INSERT INTO items SELECT {k} * 1000 + i, i, 'new' FROM generate_series(1, 9) AS i ON CONFLICT DO NOTHING",
+    "UPDATE items SET note = note || '!', n = n + 1 WHERE id % 7 = {k} % 7",
+    "DELETE FROM items WHERE id % 41 = {k} % 41",
+    (
+        "UPDATE items SET id = id + 5000 WHERE id % 31 = {k} % 31 AND id < 5000"
+        " AND NOT EXISTS (SELECT FROM items AS o WHERE o.id = items.id + 5000)"
+    ),
+    "UPDATE items SET id = -id WHERE id % 37 = {k} % 37 AND NOT EXISTS (SELECT FROM items AS o WHERE o.id = -items.id)",
+    "DELETE FROM items WHERE id = 100; INSERT INTO items VALUES (100, {k}, 'again')",
+    "INSERT INTO items VALUES (-7777, 1, 'short') ON CONFLICT DO NOTHING; DELETE FROM items WHERE id = -7777",
+)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_random_changes_between_the_chunks_leave_an_exact_mirror(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror, seed: int
+) -> None:
+    shop = lane(database, warehouse, mirror, ["public.items"], *ITEMS)
+    shop.catch_up()
+    picks = random.Random(seed)
+
+    def write(_: int) -> None:
+        for _ in range(3):
+            shop.source.transaction(*(picks.choice(CHANGES).format(k=picks.randrange(100)) for _ in range(3)))
+
+    shop.copy("public.items", between=write)
+    shop.assert_equal()
+    assert shop.state("items") == "streaming"
+    write(0)
+    shop.catch_up()
+    shop.assert_equal()
+
+
+def test_a_truncate_between_the_chunks_empties_what_was_copied(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(database, warehouse, mirror, ["public.items"], *ITEMS)
+    shop.catch_up()
+
+    def truncate(chunk: int) -> None:
+        if chunk == 3:
+            shop.source.transaction(
+                "TRUNCATE items", "INSERT INTO items SELECT i, 1, 'b' FROM generate_series(5, 250, 5) AS i"
+            )
+
+    shop.copy("public.items", between=truncate)
+    shop.assert_equal()
+
+
+KEYS = {
+    "composite, in another order": (
+        "CREATE TABLE public.items (a int, n text, b uuid, c int, PRIMARY KEY (c, b, a))",
+        "INSERT INTO items SELECT i % 5, i::text, md5(i::text)::uuid, i % 3 FROM generate_series(1, 200) AS i",
+    ),
+    "text of a collation": (
+        'CREATE TABLE public.items (id text COLLATE "C" PRIMARY KEY, n int)',
+        (
+            "INSERT INTO items SELECT (ARRAY['ä','Z','a','_','É','ß'])[i % 6 + 1] || chr(60 + i % 60) || i, i"
+            " FROM generate_series(1, 200) AS i"
+        ),
+    ),
+    "uuid": (
+        "CREATE TABLE public.items (id uuid PRIMARY KEY, n int)",
+        "INSERT INTO items SELECT md5(i::text)::uuid, i FROM generate_series(1, 200) AS i",
+    ),
+    "int stored as text would sort": (
+        "CREATE TABLE public.items (id numeric PRIMARY KEY, n int)",
+        "INSERT INTO items SELECT i * 1.5 - 100, i FROM generate_series(1, 200) AS i",
+    ),
+    "timestamptz and a quoted name": (
+        'CREATE TABLE public.items ("At ""x""" timestamptz, copied int, PRIMARY KEY ("At ""x""", copied))',
+        (
+            "INSERT INTO items SELECT '2026-01-01'::timestamptz + i * interval '1 hour', i % 2"
+            " FROM generate_series(1, 200) AS i"
+        ),
+    ),
+    "replica identity full": (
+        "CREATE TABLE public.items (id int PRIMARY KEY, n int)",
+        "ALTER TABLE items REPLICA IDENTITY FULL",
+        "INSERT INTO items SELECT i, i FROM generate_series(1, 200) AS i",
+    ),
+    "replica identity index": (
+        "CREATE TABLE public.items (id int PRIMARY KEY, code char(8) NOT NULL, n int)",
+        "CREATE UNIQUE INDEX by_code ON items (code)",
+        "ALTER TABLE items REPLICA IDENTITY USING INDEX by_code",
+        "INSERT INTO items SELECT i, 'c' || i, i FROM generate_series(1, 200) AS i",
+    ),
+    "partitioned, children of other column orders": (
+        "CREATE TABLE public.items (id int, n int, PRIMARY KEY (id)) PARTITION BY RANGE (id)",
+        "CREATE TABLE low (n int, id int NOT NULL)",
+        "ALTER TABLE items ATTACH PARTITION low FOR VALUES FROM (MINVALUE) TO (100)",
+        "CREATE TABLE high PARTITION OF items DEFAULT",
+        "INSERT INTO items SELECT i, i FROM generate_series(1, 200) AS i",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", KEYS)
+def test_a_table_is_copied_by_whatever_key_it_has(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror, case: str
+) -> None:
+    shop = lane(database, warehouse, mirror, ["public.items"], *KEYS[case])
+    shop.catch_up()
+    warehouse.cursor().execute("DELETE FROM shop.items")
+    shop.copy("public.items")
+    shop.assert_equal()
+    assert shop.chunks >= 5
+
+
+def test_a_table_that_came_later_is_copied_by_itself_while_the_others_stream(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(
+        database, warehouse, mirror, ["public.items"], *ITEMS,
+        "CREATE TABLE public.later (id int PRIMARY KEY, t text)",
+        "INSERT INTO later SELECT i, 't' FROM generate_series(1, 150) AS i",
+        "CREATE TABLE public.latest (id int PRIMARY KEY, t text)",
+        "INSERT INTO latest SELECT i, 't' FROM generate_series(1, 50) AS i",
+    )  # fmt: skip
+    shop.catch_up()
+    shop.capture("public.items", "public.later", "public.latest")
+
+    def write(chunk: int) -> None:
+        shop.source.execute(
+            f"UPDATE items SET note = 'chunk {chunk}' WHERE id = {chunk}",
+            f"UPDATE later SET t = 'chunk {chunk}' WHERE id % 5 = {chunk} % 5",
+            f"INSERT INTO latest VALUES ({1000 + chunk}, 'chunk')",
+        )
+
+    shop.go_on(write)
+    shop.assert_equal()
+    assert {name: shop.state(name) for name in ("items", "later", "latest")} == dict.fromkeys(
+        ("items", "later", "latest"), "streaming"
+    )
+
+
+def test_a_table_that_was_left_out_for_a_while_is_copied_again(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(
+        database, warehouse, mirror, ["public.items", "public.other"], *ITEMS,
+        "CREATE TABLE public.other (id int PRIMARY KEY)", "INSERT INTO other VALUES (1)",
+    )  # fmt: skip
+    shop.catch_up()
+    shop.source.execute("DELETE FROM other", "INSERT INTO items VALUES (9000, 1, '')")
+    shop.capture("public.items")
+    shop.catch_up()
+    assert shop.state("other") == "dropped"
+    shop.source.execute("INSERT INTO other VALUES (2), (3)")
+    shop.capture("public.items", "public.other")
+    shop.go_on()
+    shop.assert_equal()
+
+
+def test_a_column_added_while_the_copy_runs_begins_it_anew(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(database, warehouse, mirror, ["public.items"], *ITEMS)
+    shop.catch_up()
+
+    def alter(chunk: int) -> None:
+        if chunk == 3:
+            shop.source.execute("UPDATE items SET note = 'before' WHERE id < 20")
+            shop.source.execute("ALTER TABLE items ADD extra int DEFAULT 7, DROP n")
+            shop.source.execute("UPDATE items SET extra = 8 WHERE id % 2 = 0")
+
+    shop.copy("public.items", between=alter)
+    shop.assert_equal()
+
+
+def test_a_table_made_anew_is_copied_past_the_changes_of_the_old_one(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(database, warehouse, mirror, ["public.items"], *ITEMS)
+    shop.catch_up()
+    shop.source.execute("UPDATE items SET note = 'old' WHERE id < 50")
+    shop.source.transaction("DROP TABLE items", "CREATE TABLE items (id bigint PRIMARY KEY, m text)")
+    shop.source.execute(
+        f"ALTER PUBLICATION {shop.source.slot} ADD TABLE ONLY items", "INSERT INTO items VALUES (1, 'new')"
+    )
+    shop.copy("public.items")
+    shop.assert_equal()
+
+
+def test_what_cannot_be_copied_is_said_and_the_stream_goes_on(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(database, warehouse, mirror, ["public.items"], *ITEMS)
+    shop.catch_up()
+    with pytest.raises(CausewayError, match="no such table") as caught:
+        shop.copy("public.nowhere")
+    assert caught.value.kind is ErrorKind.SCHEMA
+    shop.source.execute("INSERT INTO items VALUES (999, 1, 'x')")
+    shop.catch_up()
+    shop.assert_equal()
+
+
+def test_rows_are_read_no_faster_than_the_settings_allow(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(database, warehouse, mirror, ["public.items"], *ITEMS, max_rows_s=35)
+    shop.chunk_rows = 1000
+    shop.catch_up()
+    shop.source.execute("DELETE FROM items WHERE id > 70")
+    shop.copy("public.items")
+    shop.assert_equal()
+    assert shop.chunks >= 3  # of a second's rows each

@@ -1,0 +1,172 @@
+"""Tables of a source that are copied while streaming goes on: a fresh mirror beside the old one, and how far it is filled.
+
+Contract: runs inside the transaction of the session whose connection it is given. From `begin` on the stream's changes go to the
+fresh mirror, `_copying_TABLE`; what analysts see stays as it was until `swap`, so that rows that are gone at the source go with it.
+Changes from before the copy's first watermark are in its rows already: where they have another shape than the copy, they are left
+out, and what has the shape is harmless, because inserts are upserts until the position reaches `exact_from`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import duckdb
+import pyarrow.compute as pc
+
+from cdc.batch import CopyProgress, TableChanges
+from cdc.lsn import Lsn
+from cdc.relation import Relation
+from warehouse import dropped_columns, tables, value_exceptions
+from warehouse.held_types import as_mirrored
+from warehouse.names import MirrorTable, literal, quoted
+from warehouse.tables import TableRecord, TableState
+
+_READ = "SELECT CAST(relation AS VARCHAR), began_at, exact_from, CAST(last_key AS VARCHAR), rows, whole FROM meta.copies WHERE source = ?"
+_FORGET = "DELETE FROM meta.copies WHERE source = ? AND source_schema = ? AND table_name = ?"
+_WRITE = "INSERT INTO meta.copies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now())"
+_NAMES = "SELECT source_schema, table_name, CAST(relation AS VARCHAR) FROM meta.copies WHERE source = ?"
+
+
+@dataclass(kw_only=True)
+class Copies:
+    """The copies of one source's tables that are not exact yet, by the table's qualified name."""
+
+    source: str
+    progress: dict[str, CopyProgress] = field(default_factory=dict)
+
+    @property
+    def unfinished(self) -> tuple[CopyProgress, ...]:
+        """Those that rows are to be read for yet."""
+        return tuple(copy for copy in self.progress.values() if not copy.last)
+
+    @property
+    def filling(self) -> set[int]:
+        """The tables (OIDs) of the unfinished ones."""
+        return {copy.relation.oid for copy in self.unfinished}
+
+    def supersedes(self, part: TableChanges) -> bool:
+        """Whether changes are of another shape of their table than its copy, and are in it already, or will be in the next one.
+
+        Of what came before the first watermark every row was read after it. What comes behind it in another shape means that the
+        table was altered while its copy runs: the lane sees that, too, and begins it anew.
+        """
+        copy = self.progress.get(part.relation.qualified_name)
+        if copy is None or not part.rows.num_rows or _shape(copy.relation) == _shape(part.relation):
+            return False
+        return not copy.last or int(pc.max(part.rows["_lsn"]).as_py()) <= copy.began_at
+
+    def divide(
+        self, ordered: Iterable[TableChanges]
+    ) -> tuple[list[tuple[MirrorTable, TableChanges]], list[TableChanges]]:
+        """Part the changes that go to fresh mirrors, with these, from all others."""
+        copied, others = [], []
+        for part in ordered:
+            copy = self.progress.get(part.relation.qualified_name)
+            if copy is None or copy.last:
+                others.append(part)
+            else:
+                relation = as_mirrored(copy.relation, part.relation)
+                copied.append((MirrorTable(self.source, relation, fresh=True), replace(part, relation=relation)))
+        return copied, others
+
+
+def read(connection: duckdb.DuckDBPyConnection, source: str) -> Copies:
+    """Read what is durable of a source's copies."""
+    found = {}
+    for relation, began_at, exact_from, last_key, rows, whole in connection.execute(_READ, [source]).fetchall():
+        progress = CopyProgress(
+            relation=tables.relation_from_json(relation),
+            began_at=Lsn.parse(began_at),
+            exact_from=Lsn.parse(exact_from),
+            last_key=None if last_key is None else tuple(json.loads(last_key)),
+            rows=rows,
+            last=whole,
+        )
+        found[progress.table] = progress
+    return Copies(source=source, progress=found)
+
+
+def begin(
+    connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProgress, known: Sequence[TableRecord]
+) -> None:
+    """Make the fresh mirror, empty; a table that has no mirror yet gets an empty one to be seen, too."""
+    relation = progress.relation
+    fresh = MirrorTable(source, relation, fresh=True)
+    tables.make_empty(connection, fresh)
+    value_exceptions.forget_table(connection, fresh)
+    if not any(record.relation.qualified_name == relation.qualified_name for record in known):
+        tables.make_empty(connection, MirrorTable(source, relation))
+        value_exceptions.forget_table(connection, MirrorTable(source, relation))
+    store(connection, source, progress)
+
+
+def store(connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProgress) -> None:
+    """Store how far the copy is."""
+    relation = progress.relation
+    forget(connection, source, relation)
+    key = None if progress.last_key is None else json.dumps(progress.last_key)
+    row = [source, relation.schema, relation.table, tables.relation_to_json(relation)]
+    connection.execute(
+        _WRITE, [*row, str(progress.began_at), str(progress.exact_from), key, progress.rows, progress.last]
+    )
+    record = TableRecord(relation=relation, state=TableState.COPYING, exact_from=progress.exact_from)
+    tables.write_record(connection, source, record)
+
+
+def forget(connection: duckdb.DuckDBPyConnection, source: str, relation: Relation) -> None:
+    """Forget a copy; its fresh mirror stays until the next one."""
+    connection.execute(_FORGET, [source, relation.schema, relation.table])
+
+
+def swap(connection: duckdb.DuckDBPyConnection, source: str, record: TableRecord) -> None:
+    """Put the fresh mirror into the old one's place. DuckDB can't do it where the transaction has written rows of either."""
+    relation = record.relation
+    fresh, old = MirrorTable(source, relation, fresh=True), MirrorTable(source, relation)
+    connection.execute(f"DROP TABLE IF EXISTS {old.name}")
+    connection.execute(f"ALTER TABLE {fresh.name} RENAME TO {quoted(old.table)}")
+    dropped_columns.forget(connection, old)
+    value_exceptions.forget_table(connection, old)
+    connection.execute(f"""
+        UPDATE meta.value_exceptions SET "table" = {literal(old.table)}
+        WHERE source = {literal(source)} AND "schema" = {literal(old.schema)} AND "table" = {literal(fresh.table)}
+    """)
+
+
+def uncopied(records: Iterable[TableRecord], relations: Sequence[Relation]) -> tuple[str, ...]:
+    """Return the captured tables that have no mirror."""
+    known = {record.relation.qualified_name for record in records}
+    return tuple(relation.qualified_name for relation in relations if relation.qualified_name not in known)
+
+
+def forget_all(connection: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Give up every copy of a source: all its tables begin anew."""
+    for schema, table, relation in connection.execute(_NAMES, [source]).fetchall():
+        fresh = MirrorTable(source, tables.relation_from_json(relation), fresh=True)
+        connection.execute(f"DROP TABLE IF EXISTS {fresh.name}")
+        value_exceptions.forget_table(connection, fresh)
+        connection.execute(_FORGET, [source, schema, table])
+
+
+def note_caught_up(
+    connection: duckdb.DuckDBPyConnection, records: Iterable[TableRecord], copies: Copies, position: Lsn
+) -> list[TableRecord]:
+    """Note which copied tables `position` makes exact, and return them as they are from now on."""
+    exact = [
+        replace(record, state=TableState.STREAMING, exact_from=None)
+        for record in records
+        if record.exact_from is not None and record.exact_from <= position and not record.stopped
+        if record.relation.qualified_name not in {copy.table for copy in copies.unfinished}
+    ]
+    for record in exact:
+        relation = record.relation
+        copies.progress.pop(relation.qualified_name, None)
+        forget(connection, copies.source, relation)
+        tables.write_record(connection, copies.source, record)
+    return exact
+
+
+def _shape(relation: Relation) -> tuple[object, ...]:
+    columns = tuple((column.name, column.type_oid, column.typmod, column.is_key) for column in relation.columns)
+    return relation.oid, relation.replica_identity, columns
