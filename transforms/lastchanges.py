@@ -6,7 +6,7 @@ types that can be replica identities the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ INCOMPLETE, NEW, MISFIT = "_incomplete", "_new", "_misfit"
 _CAPTURED = ("_op", "_seq", "_lsn", "_committed_at")
 _META = "_op, _seq, _lsn, _committed_us"
 # What a Python datetime holds in any time zone; Postgres's infinity lies beyond.
+_MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 _FIRST_DAY, _LAST_DAY = "DATE '0001-01-02'", "DATE '9999-12-30'"
 
 
@@ -128,26 +129,31 @@ def _held(
         connection.execute(f"DROP TABLE {name}")
 
 
-def typed_sql(columns: Sequence[Column], relation_name: str) -> str:
+def typed_sql(columns: Sequence[Column], relation_name: str, given: Collection[str]) -> str:
     """Return a SELECT of the changes with these columns in their DuckDB types.
 
-    `_misfit` names the first column whose value its type cannot hold (null where all fit): a NaN, a numeric with more digits.
+    `_misfit` names the first column whose value its type cannot hold (null where all fit): a NaN, a numeric with more digits; or
+    a record cannot, if it is one of those that fields are `given` from: an infinite date.
     """
     casts = [f"{cast_sql(column, identifier(column.name))} AS {identifier(column.name)}" for column in columns]
-    doubtful = [column for column in columns if may_not_fit(column)]
     tests = "".join(
-        f" WHEN {identifier(column.name)} IS NOT NULL AND {_lost(column)} THEN {text_literal(column.name)}"
-        for column in doubtful
+        f" WHEN {identifier(column.name)} IS NOT NULL AND {lost} THEN {text_literal(column.name)}"
+        for column in columns
+        if (lost := _lost(column, column.name in given))
     )
     misfit = f"CASE{tests} END" if tests else "CAST(NULL AS VARCHAR)"
     return f"SELECT {_META}, {NEW}, {misfit} AS {MISFIT}, {', '.join(casts)} FROM {relation_name}"
 
 
-def _lost(column: Column) -> str:
-    typed = cast_sql(column, identifier(column.name))
-    if duckdb_type(column) in ("DATE", "TIMESTAMP", "TIMESTAMPTZ"):
-        return f"coalesce({typed} NOT BETWEEN {_FIRST_DAY} AND {_LAST_DAY}, true)"
-    return f"{typed} IS NULL"
+def _lost(column: Column, given: bool) -> str:
+    """SQL that is true where the value of a column is lost on the way to a record; empty where none can be."""
+    typed, held = cast_sql(column, identifier(column.name)), duckdb_type(column)
+    beyond = f"NOT BETWEEN {_FIRST_DAY} AND {_LAST_DAY}"
+    if given and held in _MOMENTS:
+        return f"coalesce({typed} {beyond}, true)"
+    if given and held.removesuffix("[]") in _MOMENTS:
+        return f"coalesce(len(list_filter({typed}, lambda m: m {beyond})) > 0, true)"
+    return f"{typed} IS NULL" if may_not_fit(column) else ""
 
 
 def _listed(names: Sequence[str]) -> str:

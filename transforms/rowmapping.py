@@ -44,7 +44,8 @@ class RowMapping:
         columns = [column for column in relation.columns if column.name in wanted]
         self._names = [column.name for column in columns]
         self._connection, self._mapping = connection, mapping
-        self._typed = f"WITH typed AS ({typed_sql(columns, 'rows')})"
+        given = {name for names in mapping.lineage.values() for name in names}
+        self._typed = f"WITH typed AS ({typed_sql(columns, 'rows', given)})"
         self.others: list[OtherRow] = []
 
     def kept(self, rows: pa.Table) -> pa.Table:

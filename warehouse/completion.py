@@ -21,17 +21,12 @@ _SENT, _HOMES, _OLD = "_sent", "_homes", "_old"
 
 def complete(connection: duckdb.DuckDBPyConnection, table: MirrorTable, unchanged: Sequence[str]) -> None:
     """Make COMPLETED and CARRIED; `unchanged` names the columns in the order of their flags."""
-    for name, sql in (
-        (
-            _SENT,
-            "SELECT * FROM _changes",
-        ),  # copied: joins with string_view columns fail in pyarrow, see warehouse.apply
-        (_HOMES, _homes_sql(table, len(unchanged))),
-        (_OLD, _old_sql(table, unchanged)),
-        (COMPLETED, _completed_sql(table, unchanged)),
-        (CARRIED, _carried_sql(table, unchanged)),
-    ):
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+    # Copied: joins with string_view columns fail in pyarrow, see warehouse.apply.
+    _make(connection, _SENT, "SELECT * FROM _changes")
+    _make(connection, _HOMES, _homes_sql(table, len(unchanged)))
+    _make(connection, _OLD, _old_sql(table, unchanged))
+    _make(connection, COMPLETED, _completed_sql(table, unchanged, _sent_earlier(connection, unchanged)))
+    _make(connection, CARRIED, _carried_sql(table, unchanged))
 
 
 def casts(table: MirrorTable, unchanged: Sequence[str]) -> str:
@@ -55,6 +50,17 @@ def drop(connection: duckdb.DuckDBPyConnection) -> None:
     """Remove the temporary tables."""
     for name in (COMPLETED, CARRIED, _OLD, _HOMES, _SENT):
         connection.execute(f"DROP TABLE IF EXISTS {name}")
+
+
+def _make(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> None:
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+
+
+def _sent_earlier(connection: duckdb.DuckDBPyConnection, unchanged: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of which some row's value was sent by a change before its last one: seldom any."""
+    tests = ", ".join(f"coalesce(bool_or(_known_{n} <> _seq), false)" for n in range(len(unchanged)))
+    found = connection.execute(f"SELECT {tests} FROM {_HOMES}").fetchone() or ()
+    return tuple(name for name, earlier in zip(unchanged, found, strict=True) if earlier)
 
 
 def _homes_sql(table: MirrorTable, count: int) -> str:
@@ -92,17 +98,20 @@ def _old_sql(table: MirrorTable, unchanged: Sequence[str]) -> str:
     return f"SELECT h._seq, {values} FROM {table.name} AS o JOIN {_HOMES} AS h ON {same} WHERE {lacking}"
 
 
-def _completed_sql(table: MirrorTable, unchanged: Sequence[str]) -> str:
+def _completed_sql(table: MirrorTable, unchanged: Sequence[str], earlier: Sequence[str]) -> str:
+    """A join for each column in `earlier`: tables of a hundred wide columns would need memory for a hundred."""
     numbers = {name: number for number, name in enumerate(unchanged)}
     texts = ", ".join(
-        f"{f'k{numbers[name]}' if name in numbers else 'c'}.{quoted(name)} AS {quoted(name)}"
+        f"{f'k{numbers[name]}' if name in earlier else 'c'}.{quoted(name)} AS {quoted(name)}"
         for name in table.relation.column_names
     )
     carried = ", ".join(f"h._known_{n} IS NULL AS _carried_{n}, o._old_{n}" for n in range(len(unchanged)))
-    sent = " ".join(f"LEFT JOIN {_SENT} AS k{n} ON k{n}._seq = h._known_{n}" for n in range(len(unchanged)))
+    joins = " ".join(
+        f"LEFT JOIN {_SENT} AS k{n} ON k{n}._seq = h._known_{n}" for name, n in numbers.items() if name in earlier
+    )
     return f"""
         SELECT {texts}, c._lsn, {carried}
-        FROM {_HOMES} AS h JOIN {_SENT} AS c ON c._seq = h._seq {sent} LEFT JOIN {_OLD} AS o ON o._seq = h._seq
+        FROM {_HOMES} AS h JOIN {_SENT} AS c ON c._seq = h._seq {joins} LEFT JOIN {_OLD} AS o ON o._seq = h._seq
     """
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from cdc.relation import Relation
+from cdc.relation import Column, Relation
 from config.errors import CausewayError, ErrorKind
 from tests.unit.transforms.batches import COMMITTED, TRUNCATE, Row, batch, changes, key, line
 from tests.unit.transforms.relations import LINES, LINES_SQL, column, compiled
@@ -163,6 +163,41 @@ def test_a_value_that_its_type_can_not_hold_is_an_invalid_record(mapper: BatchMa
     assert isinstance(bad, Invalid)
     assert bad.error == "qty: the value is beyond what its type can hold here"
     assert isinstance(good, Upsert)
+
+
+MOMENTS = replace(
+    LINES,
+    table="orders",
+    columns=(
+        column("*id int"),
+        Column(name="day", type_oid=1082),
+        Column(name="at", type_oid=1184),
+        Column(name="ats", type_oid=1185),
+    ),
+)
+ORDER_SQL = "SELECT id AS source_key, id AS order_number, id AS customer_key, 'draft' AS status, 'GBP' AS currency, {} AS ordered_at FROM public.orders"
+
+
+@pytest.mark.parametrize(
+    ("expression", "name"), [("at", "at"), ("ats[1]", "ats"), ("day::timestamp AT TIME ZONE 'UTC'", "day")]
+)
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "0044-03-15 BC", "12000-01-01"])
+def test_a_moment_that_no_record_can_hold_is_an_invalid_record(expression: str, name: str, moment: str) -> None:
+    mapper = BatchMapper([compiled(ORDER_SQL.format(expression), MOMENTS, entity="sales_order")])
+    rows = [("i", (key, value, value, f'{{"{value}"}}')) for key, value in (("1", moment), ("2", "2026-03-02"))]
+    bad, good = mapper.map(batch(changes(*rows, over=MOMENTS)), no_fetch)
+    assert isinstance(bad, Invalid)
+    assert bad.error == f"{name}: the value is beyond what its type can hold here"
+    assert isinstance(good, Upsert)
+    mapper.close()
+
+
+def test_a_condition_may_ask_of_any_moment() -> None:
+    sql = ORDER_SQL.format("ats[1]") + " WHERE day > '2026-01-01' AND at > '2026-01-01T00:00:00Z'"
+    mapper = BatchMapper([compiled(sql, MOMENTS, entity="sales_order")])
+    rows = [("i", (key, value, value, "{2026-03-02}")) for key, value in (("1", "infinity"), ("2", "-infinity"))]
+    assert said(mapper.map(batch(changes(*rows, over=MOMENTS)), no_fetch)) == [("Upsert", "1")]
+    mapper.close()
 
 
 def test_rows_that_can_not_be_computed_are_found_among_many() -> None:
