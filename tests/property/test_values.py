@@ -1,6 +1,6 @@
 """Postgres is the oracle of values: it renders random ones of every type, and the mirror gives each back, or its exact text.
 
-The same values come by the snapshot and by the stream. Whatever the mirror holds is written as a literal and given back to Postgres,
+The same values come by the snapshot, by the stream, and by a copy while streaming goes on. Whatever the mirror holds is written as a literal and given back to Postgres,
 which compares it with what it holds itself. CAUSEWAY_TEST_SEED repeats a run.
 """
 
@@ -24,6 +24,7 @@ from config.settings import WarehouseSettings
 from tests.fixtures.capture import captured
 from tests.fixtures.postgres import FreshDatabase
 from tests.integration.transforms.oracle import prepare
+from tests.integration.warehouse.copying_lane import CopyingLane
 from tests.integration.warehouse.test_reader_to_mirror import MirrorReplay
 from tests.property.values import ARRAYS, CONTRIB, CONTRIB_ARRAYS, SCALARS, TYPES, Sample, literal, strings
 from transforms.columns import type_of
@@ -50,6 +51,10 @@ class Mirrored:
     warehouse: Warehouse
     samples: Sequence[Sample]
     relation: Relation
+    lane: CopyingLane
+
+    def copy_anew(self) -> None:
+        self.lane.copy("public.v")
 
     def typed(self) -> dict[int, dict[str, str | None]]:
         """The mirror's values as literals, by key and column."""
@@ -167,7 +172,8 @@ def mirror_of(
         )
         source.catch_up()
         assert replay.left_out > 0 or not stored_apart
-        yield Mirrored(connection, warehouse, samples, relation)
+        lane = CopyingLane(source=source, warehouse=warehouse, mirror=mirror)
+        yield Mirrored(connection, warehouse, samples, relation, lane)
         mirror.close()
 
 
@@ -178,7 +184,12 @@ def test_the_mirror_gives_back_every_value_of_every_type(
     for mirrored in mirror_of(database, tmp_path, samples, seed, stored_apart=samples is ARRAYS):
         mirrored.assert_given_back(f"seed {seed}")
         mirrored.assert_verified(f"seed {seed}")
-        assert mirrored.exceptions()
+        kept = mirrored.exceptions()
+        assert kept
+        mirrored.copy_anew()
+        assert mirrored.exceptions() == kept
+        mirrored.assert_given_back(f"seed {seed}, copied anew")
+        mirrored.assert_verified(f"seed {seed}, copied anew")
 
 
 @pytest.mark.parametrize(
