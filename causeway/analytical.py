@@ -12,7 +12,7 @@ from loguru import logger
 from causeway.control import Handler, Request
 from causeway.copy_command import copies_of, copy_handler
 from causeway.lane import LaneLoop
-from causeway.sources import Sources, catalog_asker, describe_sources, reader_for
+from causeway.sources import Sources, catalog_asker, describe_sources, reader_for, row_reader
 from causeway.turns import Turns
 from causeway.verifying import LaneVerifier
 from cdc.lsn import Lsn
@@ -59,7 +59,7 @@ class AnalyticalLane:
         compiled = compile_mappings(load_mappings(self._settings.mappings), relations)
         warehouse = Warehouse.open(self._settings.warehouse)
         scheduler = self._schedule()
-        mirror = Mirror(warehouse, catalog_asker(self._sources))
+        mirror = Mirror(warehouse, catalog_asker(self._sources), row_reader(self._sources))
         try:
             readers = [reader_for(self._settings, name, Lane.ANALYTICAL, self._wake) for name in self._sources]
             self._verifying = LaneVerifier(self._settings, warehouse, mirror, readers, self.turns)

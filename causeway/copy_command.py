@@ -14,7 +14,16 @@ from causeway.control import Handler, Request, ask
 from causeway.copying import SourceCopies
 from causeway.lane import LaneLoop
 from causeway.runfiles import RunFolder
-from causeway.sources import Sources, describe_sources, find_source, reader_for, row_fetcher, with_tables
+from causeway.sources import (
+    Sources,
+    catalog_asker,
+    describe_sources,
+    find_source,
+    reader_for,
+    row_fetcher,
+    row_reader,
+    with_tables,
+)
 from causeway.turns import Turns
 from cdc.destination import Destination
 from config.errors import CausewayError, ErrorKind
@@ -161,7 +170,8 @@ def _destination(settings: Settings, lane: Lane) -> Iterator[Destination]:
     """Open a lane's end as the lane does."""
     if lane is Lane.ANALYTICAL:
         with Warehouse.open(settings.warehouse) as warehouse:
-            mirror = Mirror(warehouse)
+            sources = settings.sources_of(lane)
+            mirror = Mirror(warehouse, catalog_asker(sources), row_reader(sources))
             try:
                 yield mirror
             finally:

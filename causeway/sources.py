@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 from loguru import logger
 
-from cdc.catalog import describe, server_facts
+from cdc.catalog import describe, log_end, server_facts
 from cdc.connection import PlainConnection, connect
 from cdc.discovery import find_tables
 from cdc.lsn import Lsn
@@ -121,3 +121,14 @@ def row_fetcher(sources: Sources) -> RowFetcher:
             return fetch_rows(connection, relation, keys)
 
     return fetch
+
+
+def row_reader(sources: Sources) -> Callable[[str, Relation, pa.Table], tuple[pa.Table, Lsn]]:
+    """Return a function that reads whole rows of a source by key, and says where the log ended then."""
+
+    def read(name: str, relation: Relation, keys: pa.Table) -> tuple[pa.Table, Lsn]:
+        with connect_source(name, sources[name], "rows") as connection, naming(name):
+            rows = fetch_rows(connection, relation, keys)
+            return rows, log_end(connection)
+
+    return read

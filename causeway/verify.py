@@ -20,7 +20,7 @@ from causeway.holding import reading
 from causeway.lane import LaneLoop
 from causeway.repairing import apply_pieces, commit, repair_pieces
 from causeway.runfiles import RunFolder
-from causeway.sources import catalog_asker, find_source, naming, reader_for, with_tables
+from causeway.sources import catalog_asker, find_source, naming, reader_for, row_reader, with_tables
 from causeway.verdict import SourceVerdict, TableVerdict, wanted_tables
 from cdc.batch import Position
 from cdc.catalog import describe
@@ -124,7 +124,7 @@ def compare_all(
 def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> None:
     """Apply exactly the transactions that a view at `lsn` sees."""
     wake = threading.Event()
-    mirror = Mirror(warehouse, catalog_asker(settings.sources))
+    mirror = Mirror(warehouse, catalog_asker(settings.sources), row_reader(settings.sources))
     try:
         _check_mirrored(mirror, name)
         LaneLoop(

@@ -62,6 +62,10 @@ SELECT current_setting('server_version_num')::int, current_setting('wal_level'),
     (SELECT setting::int8 FROM pg_settings WHERE name = 'max_slot_wal_keep_size')
 """
 
+_LOG_END = (
+    "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text"
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerFacts:
@@ -94,6 +98,12 @@ def server_facts(connection: PlainConnection) -> ServerFacts:
     names = tuple(ServerFacts.__dataclass_fields__)
     values = dict(zip(names, row, strict=True))
     return ServerFacts(**{**values, "current_lsn": Lsn.parse(values["current_lsn"])})
+
+
+def log_end(connection: PlainConnection) -> Lsn:
+    """Return where the log ends, flushed or not: whatever a query has seen lies before it."""
+    (row,) = _query(connection, _LOG_END, (), "asking where the log ends")
+    return Lsn.parse(row[0])
 
 
 def describe(connection: PlainConnection, tables: Sequence[str]) -> tuple[Relation, ...]:

@@ -91,6 +91,11 @@ class Following:
         self.records[record.relation.oid] = replace(record, skipped_rows=record.skipped_rows + changes.rows.num_rows)
         self._skipped.add(record.relation.oid)
 
+    def exact_later(self, record: TableRecord, lsn: Lsn) -> None:
+        """A copied table got values from behind the point that it was to be exact from."""
+        if record.exact_from is not None and record.exact_from < lsn:
+            self._write(replace(record, exact_from=lsn))
+
     def finish(self) -> None:
         """Store what was counted, before the commit."""
         for oid in self._skipped:

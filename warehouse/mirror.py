@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from cdc.batch import ChangeBatch, CopyProgress, Position
 from cdc.relation import Relation
 from cdc.table_facts import AskCatalog
+from warehouse.lookups import LookUp
 from warehouse.session import SourceSession
 from warehouse.store import Warehouse
 from warehouse.tables import TableRecord
@@ -19,8 +20,12 @@ from warehouse.tables import TableRecord
 class Mirror:
     """The mirrors of all sources in one warehouse. Used by one thread; readers take `Warehouse.cursor`."""
 
-    def __init__(self, warehouse: Warehouse, ask: AskCatalog | None = None) -> None:
-        """`ask` asks a source's catalog what its log does not say; without it, what the log leaves open stops a table."""
+    def __init__(self, warehouse: Warehouse, ask: AskCatalog | None = None, look_up: LookUp | None = None) -> None:
+        """`ask` asks a source's catalog what its log does not say; without it, what the log leaves open stops a table.
+
+        `look_up` reads rows of a source: a table that is copied while its log leaves values out needs it.
+        """
+        self._look_up = look_up
         self._warehouse = warehouse
         self._ask = ask
         self._sessions: dict[str, SourceSession] = {}
@@ -79,5 +84,5 @@ class Mirror:
 
     def _session(self, source: str) -> SourceSession:
         if source not in self._sessions:
-            self._sessions[source] = SourceSession(self._warehouse, source, self._ask)
+            self._sessions[source] = SourceSession(self._warehouse, source, self._ask, self._look_up)
         return self._sessions[source]

@@ -21,6 +21,7 @@ from warehouse import copying, tables, value_exceptions
 from warehouse.apply import apply_changes
 from warehouse.evolution import Unfollowable, check_capturable
 from warehouse.following import Following
+from warehouse.lookups import LookUp, with_values
 from warehouse.names import MirrorTable, mirror_schema
 from warehouse.positions import forget_position, read_position, write_position
 from warehouse.store import Warehouse, translate
@@ -30,7 +31,10 @@ from warehouse.tables import TableRecord
 class SourceSession:
     """The mirrors of one source and how far they are durable."""
 
-    def __init__(self, warehouse: Warehouse, source: str, ask: AskCatalog | None = None) -> None:
+    def __init__(
+        self, warehouse: Warehouse, source: str, ask: AskCatalog | None = None, look_up: LookUp | None = None
+    ) -> None:
+        self._look_up = look_up
         self._connection = warehouse.cursor()
         self._source = source
         self._open = False  # a transaction is open: pieces were applied that wait for their last one
@@ -165,6 +169,7 @@ class SourceSession:
                 self._following.skip(record, changes)
                 continue
             try:
+                changes = self._completed(table, record, changes)
                 self._exceptions[oid] = apply_changes(
                     self._connection,
                     table,
@@ -176,6 +181,15 @@ class SourceSession:
             except Unfollowable as reason:
                 self._stop(record, str(reason), changes)
                 poisoned.add(oid)
+
+    def _completed(self, table: MirrorTable, record: TableRecord, changes: TableChanges) -> TableChanges:
+        """Read what the log left out where the mirror may not have it: it was copied, and has not been caught up with."""
+        if not changes.unchanged or self._look_up is None or not (table.fresh or self._catching_up(record)):
+            return changes
+        completed, read_at = with_values(self._look_up, self._source, changes)
+        if not table.fresh:  # a copy's last watermark is yet to come, and lies behind this
+            self._following.exact_later(record, read_at)
+        return completed
 
     def _stop(self, record: TableRecord, problem: str, changes: TableChanges) -> None:
         """Leave a table as it is; a copy of it is given up."""

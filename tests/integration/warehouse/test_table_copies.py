@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from causeway.sources import row_reader
 from config.errors import CausewayError, ErrorKind
 from tests.fixtures.capture import captured
 from tests.fixtures.postgres import FreshDatabase
@@ -20,8 +21,8 @@ LONG = "(SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 120)
 def lane(
     database: FreshDatabase, warehouse: Warehouse, mirror: Mirror, tables: list[str], *ddl: str, **capture: Any
 ) -> CopyingLane:
-    options = {"status_interval_s": 0.05, **capture}
-    return CopyingLane(source=captured(database, tables, *ddl, **options), warehouse=warehouse, mirror=mirror)
+    source = captured(database, tables, *ddl, **{"status_interval_s": 0.05, **capture})
+    return CopyingLane(source=source, warehouse=warehouse, mirror=mirror)
 
 
 ITEMS = (
@@ -254,3 +255,32 @@ def test_rows_are_read_no_faster_than_the_settings_allow(
     shop.copy("public.items")
     shop.assert_equal()
     assert shop.chunks >= 3  # of a second's rows each
+
+
+DOCS = (
+    "CREATE TABLE public.items (id int PRIMARY KEY, n int, body text)",
+    "ALTER TABLE items ALTER body SET STORAGE EXTERNAL",
+    f"INSERT INTO items SELECT i, i, {LONG} || i FROM generate_series(1, 200) AS i",
+)
+
+
+def test_values_that_the_log_leaves_out_are_there_for_rows_that_moved_under_the_copy(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(database, warehouse, mirror, ["public.items"], *DOCS)
+    shop.mirror = Mirror(warehouse, look_up=row_reader({"shop": shop.source.settings}))
+    shop.catch_up()
+
+    def move(chunk: int) -> None:
+        shop.source.execute(
+            f"UPDATE items SET n = n + 1 WHERE id % 3 = {chunk} % 3",
+            f"UPDATE items SET id = id + 10000 WHERE id BETWEEN {chunk * 7} AND {chunk * 7 + 9} AND id < 10000",
+            f"UPDATE items SET id = id + 10000 WHERE id % 10000 BETWEEN {chunk * 7} AND {chunk * 7 + 3} AND id > 10000",
+            f"UPDATE items SET id = -id WHERE id > 10000 AND id % 5 = {chunk} % 5",
+            f"DELETE FROM items WHERE id % 29 = {chunk}",
+        )
+
+    shop.source.execute("UPDATE items SET id = id + 20000 WHERE id BETWEEN 30 AND 50")
+    shop.source.execute("UPDATE items SET id = id - 40000 WHERE id BETWEEN 20030 AND 20040")
+    shop.copy("public.items", between=move)
+    shop.assert_equal()
