@@ -9,7 +9,7 @@ Contract: the connection is a consistent view's, the cursor's transaction sees t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -45,14 +45,21 @@ class Comparison:
     digits: int = 0
 
 
-def not_comparable(cursor: duckdb.DuckDBPyConnection, source: str, at: Lsn) -> dict[str, str]:
+def not_comparable(
+    cursor: duckdb.DuckDBPyConnection, source: str, relations: Iterable[Relation], at: Lsn
+) -> dict[str, str]:
     """Return why tables of a source can't be compared at `at`, by qualified name: they are stopped, or not copied yet."""
     found = {}
-    for record in read_records(cursor, source).values():
-        name = record.relation.qualified_name
-        again = f"`causeway copy {source} {name}` copies it anew"
-        if record.stopped:
-            found[name] = f"stopped at {record.stopped_at}: {record.problem} {again}."
+    records = {record.relation.qualified_name: record for record in read_records(cursor, source).values()}
+    for relation in relations:
+        name = relation.qualified_name
+        record = records.get(name)
+        if record is None:
+            found[name] = f"has no mirror: `causeway copy {source} {name}` makes one."
+        elif record.stopped:
+            again = f"`causeway copy {source} {name}`"
+            how = "" if again in record.problem else f" {again} copies it anew."
+            found[name] = f"stopped at {record.stopped_at}: {record.problem}{how}"
         elif record.state is not TableState.STREAMING or (record.exact_from is not None and at < record.exact_from):
             found[name] = "is being copied; it is exact when the copy is whole and has been caught up with."
     return found

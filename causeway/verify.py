@@ -27,6 +27,7 @@ from cdc.catalog import describe
 from cdc.exported_snapshot import ConsistentView, consistent_view
 from cdc.lsn import Lsn
 from cdc.relation import Relation
+from cdc.table_facts import AskCatalog
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings
 from warehouse.mirror import Mirror
@@ -55,7 +56,9 @@ def verify_source(
             quiet = console is None or not console.is_terminal
             each = track(relations, f"verifying {name}", console=console, disable=quiet, transient=True)
             with warehouse.querying():
-                tables = compare_all(warehouse, name, view, each, repair=repair)
+                tables = compare_all(
+                    warehouse, name, view, relations, catalog_asker(settings.sources), each=each, repair=repair
+                )
             return SourceVerdict(source=name, lsn=view.lsn, tables=tables)
 
 
@@ -81,24 +84,27 @@ def compare_all(
     warehouse: Warehouse,
     name: str,
     view: ConsistentView,
-    relations: Iterable[Relation],
+    relations: Sequence[Relation],
+    ask: AskCatalog,
     *,
     repair: bool,
+    each: Iterable[Relation] | None = None,
     position: Position | None = None,
 ) -> list[TableVerdict]:
     """Compare tables with their mirrors, which stand where the view does; with `repair` mend them, and compare again.
 
-    position: stored with what is mended, in one transaction; None leaves it where it is.
+    each: the relations again, as something that shows progress. position: stored with what is mended, in one transaction; None
+    leaves it where it is.
     """
-    mirror = Mirror(warehouse)
+    mirror = Mirror(warehouse, ask)
     verdicts: list[TableVerdict] = []
     repaired: dict[int, Comparison] = {}
     try:
         stored = mirror.position(name)
         assert stored is not None, "what has no position was refused before"
         with reading(warehouse) as cursor:
-            problems = not_comparable(cursor, name, view.lsn)
-            for relation in relations:
+            problems = not_comparable(cursor, name, relations, view.lsn)
+            for relation in each or relations:
                 if relation.qualified_name in problems:
                     problem = problems[relation.qualified_name]
                     verdicts.append(TableVerdict(table=relation.qualified_name, problem=problem))

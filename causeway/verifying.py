@@ -79,7 +79,7 @@ class LaneVerifier:
         differing: dict[str, list[Difference]] = {}
         with holder.cut(self._warehouse) as cut:
             relations = describe(cut.view.connection, tables)
-            problems = not_comparable(cut.cursor, name, cut.view.lsn)
+            problems = not_comparable(cut.cursor, name, relations, cut.view.lsn)
             for number, relation in enumerate(relations):
                 table = relation.qualified_name
                 request.progress({"table": table, "done": number, "of": len(relations)})

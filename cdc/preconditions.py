@@ -10,7 +10,8 @@ from cdc.catalog import ServerFacts
 from cdc.slots import PLUGIN, SlotStatus, in_use
 from config.errors import CausewayError, ErrorKind
 
-_REBUILD = "Rebuild the lane: `causeway slots drop`, `causeway slots create`, and let it take a new snapshot."
+_REBUILD = "`causeway slots rebuild SOURCE` makes a new slot, and writes only what differs."
+_OTHER_CLUSTER = "If this is the right server: `causeway slots rebuild SOURCE --other-cluster` compares with it, and goes on from there."
 
 
 def check_slot(slot: SlotStatus | None, position: Position | None, name: str, facts: ServerFacts) -> None:
@@ -66,7 +67,7 @@ def check_identity(position: Position, facts: ServerFacts, slot: str) -> None:
     raise CausewayError(
         ErrorKind.IDENTITY,
         f"{what}.",
-        hint=f"Was it promoted, restored from a backup, or exchanged? {_REBUILD}",
+        hint=_REBUILD if position.slot != slot else f"Was it promoted, restored or exchanged? {_OTHER_CLUSTER}",
         slot=slot,
         lsn=position.lsn,
     )

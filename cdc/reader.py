@@ -244,7 +244,7 @@ class PostgresReader:
             raise CausewayError(
                 ErrorKind.SCHEMA,
                 f"publication {self.slot} does not exist, though the lane has read from its slot.",
-                hint="Rebuild the lane: `causeway slots drop`, `causeway slots create`, and let it take a new snapshot.",
+                hint="`causeway slots rebuild SOURCE` makes it again, and writes only what differs.",
                 publication=self.slot,
             )
         if position is None:

@@ -166,6 +166,21 @@ def drop(connection: PlainConnection, slot: str) -> list[Step]:
     return done
 
 
+def drop_slot(connection: PlainConnection, slot: str) -> list[Step]:
+    """Drop a lane's slot alone, where it is: its publication stays. CausewayError SLOT_IN_USE names who reads it."""
+    found = status(connection, [slot])
+    if not found:
+        return []
+    if found[0].active_pid is not None:
+        raise in_use(slot, found[0].active_pid)
+    statement = sql.SQL("SELECT pg_drop_replication_slot({})").format(slot)
+    try:
+        connection.execute(statement)
+    except psycopg.Error as error:
+        raise translate(error, f"dropping slot {slot}", slot=slot) from error
+    return [Step(statement=statement.as_string(connection), reason="it can't be read from where the lane is")]
+
+
 def in_use(slot: str, pid: int) -> CausewayError:
     """Return the error for a slot that somebody else reads."""
     return CausewayError(

@@ -252,7 +252,7 @@ class StreamReceiver:
         return CausewayError(
             ErrorKind.GAP,
             f"publication {self._slot} was dropped: changes from then on are not in the stream.",
-            hint="Rebuild the lane: `causeway slots drop`, `causeway slots create`, and let it take a new snapshot.",
+            hint="`causeway slots rebuild SOURCE` makes it again, and writes only what differs.",
             publication=self._slot,
         )
 

@@ -28,6 +28,8 @@ NAMES: tuple[str, ...] = (
     "outbox.after_commit",
     "mirror.before_commit",
     "mirror.after_commit",
+    "rebuild.slot_dropped",  # the lost slot is gone, the lane's position is the old one
+    "rebuild.slot_created",  # the new slot exists, the lane's position is the old one
     "repair.piece_written",  # some of a repair's rows are written, nothing of it is committed
     "delivery.before_call",  # claimed, Odoo was not called
     "delivery.after_call",  # Odoo has committed, the outbox does not know

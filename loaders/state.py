@@ -15,6 +15,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from cdc.batch import Position
+from cdc.lsn import Lsn
 from config.errors import CausewayError, ErrorKind
 from config.settings import StateSettings
 from loaders.named_sql import statements
@@ -116,6 +118,20 @@ def forget_position(settings: StateSettings, source: str, lane: str) -> None:
     with connect(settings, application_name="causeway state") as connection, translated("forgetting a position"):
         if _exists(connection, settings.db_schema):
             connection.execute("DELETE FROM positions WHERE source = %s AND lane = %s", [source, lane])
+
+
+def read_position(settings: StateSettings, source: str, lane: str) -> Position | None:
+    """Return how far a lane is durable in a source; None where it has no position, or the bridge no tables yet."""
+    with connect(settings, application_name="causeway state") as connection, translated("reading a position"):
+        if not _exists(connection, settings.db_schema):
+            return None
+        row = connection.execute(statements("merge.sql")["position"], {"source": source, "lane": lane}).fetchone()
+    if row is None:
+        return None
+    lsn, slot, system_identifier, timeline = row
+    return Position(
+        source=source, lane=lane, lsn=Lsn.parse(lsn), slot=slot, system_identifier=system_identifier, timeline=timeline
+    )
 
 
 def lock_writers(connection: psycopg.Connection[Row]) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from causeway.console import DEFAULT_CONFIG, ConfigOption, JsonOption, out, print_json, print_table
+from causeway.console import DEFAULT_CONFIG, ConfigOption, JsonOption, out, print_json, print_table, set_up_logging
 from causeway.exits import Exit
 from config.loading import load_settings
 from config.settings import Lane, Settings
+
+if TYPE_CHECKING:
+    from causeway.rebuild import Rebuilt
 
 app = typer.Typer(help="Replication slots and publications: plan, create, status, drop.", no_args_is_help=True)
 
@@ -73,6 +76,51 @@ def drop(
         return steps
 
     _each_lane("drop", drop_and_forget, settings, source, lane, as_json=as_json)
+
+
+@app.command("rebuild")
+def rebuild(
+    source: SourceArgument,
+    config: ConfigOption = DEFAULT_CONFIG,
+    lane: LaneOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Make a new slot although the lane could go on.")] = False,
+    other_cluster: Annotated[
+        bool,
+        typer.Option(
+            "--other-cluster", help="The source is another cluster or timeline now: a promoted standby, a backup."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new slot where a lane can't go on from its own, and write only what differs; exit code 1 where something still does.
+
+    The lanes must not be running. Run it again if it was interrupted.
+    """
+    from causeway.console import err
+    from causeway.rebuild import rebuild_source
+
+    settings = load_settings(config)
+    set_up_logging(settings.log)
+    console = None if as_json else err
+    done = rebuild_source(settings, source, lane, console=console, force=force, other_cluster=other_cluster)
+    if as_json:
+        print_json({"source": source, "rebuilt": [each.as_dict() for each in done]})
+    else:
+        for each in done:
+            _print_rebuilt(each)
+    if not all(each.verdict is None or each.verdict.equal for each in done):
+        raise typer.Exit(Exit.FOUND)
+
+
+def _print_rebuilt(done: Rebuilt) -> None:
+    out.print(f"{done.lane} lane: {done.reason}", markup=False)
+    for step in done.steps:
+        out.print(f"{step.statement};", markup=False)
+    if done.verdict is None:
+        out.print("Its next run reads the source again, and delivers what is not in the outbox yet.", markup=False)
+        return
+    rows = [(t.table, t.source_rows, t.mirror_rows, t.result, t.problem) for t in done.verdict.tables]
+    print_table(f"mirrors at {done.verdict.lsn}", ("table", "source rows", "mirror rows", "result", "problem"), rows)
 
 
 @app.command("status")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 
+from sandbox.databases import create_databases, open_sources
+from sandbox.postgres import EmbeddedPostgres
 from tests.fixtures.bridge import Bridge
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 CUSTOMER = "INSERT INTO customers (id, company_name, created_at) VALUES (%s, %s, now())"
 
@@ -38,7 +43,160 @@ def test_a_slot_that_somebody_dropped_is_refused_until_it_is_rebuilt(bridge: Bri
     refused = bridge.causeway("run", "--lane", "analytical", "--until-caught-up")
     assert refused.code == 4, refused.err
     assert "causeway_shop_analytical" in refused.err
-    assert "causeway slots drop" in refused.err
-    assert bridge.causeway("slots", "drop", "shop", "--lane", "analytical").code == 0
+    assert "causeway slots rebuild SOURCE" in refused.err
+    assert bridge.causeway("slots", "rebuild", "shop").code == 0
     bridge.catch_up()
     assert bridge.causeway("verify", "shop").code == 0
+
+
+ANALYTICAL = "causeway_shop_analytical"
+GAP = (
+    "UPDATE customers SET company_name = 'Changed in the gap' WHERE id % 50 = 0",
+    "DELETE FROM customers WHERE id IN (3, 4)",
+    "INSERT INTO customers (id, company_name, created_at) VALUES (400, 'Came in the gap', now())",
+)
+
+
+def mirrored_with_a_gap(bridge: Bridge) -> None:
+    """300 customers in the mirror; then the slot is dropped, and nine of them change."""
+    for number in range(1, 301):
+        bridge.sources.shop.execute(CUSTOMER, [number, f"Company {number}"])
+    assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
+    drop_slot(bridge, ANALYTICAL)
+    for statement in GAP:
+        bridge.sources.shop.execute(statement)
+
+
+def drop_slot(bridge: Bridge, slot: str) -> None:
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        connection.execute("SELECT pg_drop_replication_slot(%s)", [slot])
+
+
+def assert_goes_on(bridge: Bridge) -> None:
+    bridge.sources.shop.execute(CUSTOMER, [500, "Came behind the gap"])
+    bridge.sources.shop.execute("UPDATE customers SET company_name = 'And changed' WHERE id = 400")
+    assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
+    verified = bridge.causeway("verify", "shop", "--json")
+    assert verified.code == 0, verified.out + verified.err
+    assert {t["table"]: t["mirror_rows"] for t in verified.json["tables"]}["public.customers"] == 300
+
+
+def test_only_what_changed_in_the_gap_is_written(bridge: Bridge) -> None:
+    mirrored_with_a_gap(bridge)
+    rebuilt = bridge.causeway("slots", "rebuild", "shop", "--json")
+    assert rebuilt.code == 0, rebuilt.out + rebuilt.err
+    (analytical,) = rebuilt.json["rebuilt"]
+    assert analytical["lane"] == "analytical"
+    assert "does not exist" in analytical["reason"]
+    assert analytical["statements"] == [f"SELECT pg_create_logical_replication_slot('{ANALYTICAL}', 'pgoutput')"]
+    mended = {table["table"]: table["repaired_rows"] for table in analytical["verdict"]["tables"]}
+    assert mended.pop("public.customers") == 6 + 2 + 1
+    assert not any(mended.values())
+    assert_goes_on(bridge)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "rebuild.slot_dropped",
+        "rebuild.slot_created",
+        "repair.piece_written",
+        "mirror.before_commit",
+        "mirror.after_commit",
+    ],
+)
+def test_a_rebuild_that_is_killed_is_run_again(bridge: Bridge, point: str) -> None:
+    mirrored_with_a_gap(bridge)
+    with bridge.server.connect("shop", autocommit=True) as connection:  # so that there is one to drop: it has moved on
+        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [ANALYTICAL])
+    killed = bridge.causeway("slots", "rebuild", "shop", environment={"CAUSEWAY_FAILPOINT": point})
+    assert killed.code == -9, killed.err
+    committed = point == "mirror.after_commit"
+    went_on = bridge.causeway("run", "--lane", "analytical", "--until-caught-up")
+    assert went_on.code == (0 if committed else 4), went_on.err
+    again = bridge.causeway("slots", "rebuild", "shop", "--json")
+    assert again.code == (4 if committed else 0), again.out + again.err
+    assert_goes_on(bridge)
+
+
+def test_a_lane_that_can_go_on_is_not_rebuilt_unasked(bridge: Bridge) -> None:
+    bridge.sources.shop.execute(CUSTOMER, [1, "Somebody"])
+    refused = bridge.causeway("slots", "rebuild", "shop")
+    assert refused.code == 4, "a lane that never ran has nothing to compare"
+    bridge.catch_up()
+    refused = bridge.causeway("slots", "rebuild", "shop")
+    assert refused.code == 4
+    assert "nothing is to be rebuilt" in refused.err
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        slots = "SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE 'causeway_shop%' ORDER BY 1"
+        before = connection.execute(slots).fetchall()
+        forced = bridge.causeway("slots", "rebuild", "shop", "--lane", "analytical", "--force", "--json")
+        assert forced.code == 0, forced.err
+        assert connection.execute(slots).fetchall() == before
+    bridge.catch_up()
+    assert bridge.causeway("verify", "shop").code == 0
+
+
+def test_a_running_lane_is_not_rebuilt(bridge: Bridge) -> None:
+    bridge.catch_up()
+    with bridge.lane("analytical") as lane:
+        deadline = time.monotonic() + 60
+        while not bridge.causeway("status", "--json").json["lanes"]["analytical"]["running"]:
+            assert lane.poll() is None
+            assert time.monotonic() < deadline
+        refused = bridge.causeway("slots", "rebuild", "shop", "--lane", "analytical", "--force")
+    assert refused.code == 3
+    assert "already running" in refused.err
+
+
+def test_a_lost_operational_slot_delivers_what_came_in_the_gap_and_nothing_twice(bridge: Bridge) -> None:
+    shop = bridge.sources.shop
+    shop.execute(CUSTOMER, [1, "Stays"])
+    shop.execute(CUSTOMER, [2, "Goes"])
+    bridge.catch_up()
+    drop_slot(bridge, "causeway_shop_operational")
+    shop.execute(CUSTOMER, [3, "Comes"])
+    shop.execute("DELETE FROM customers WHERE id = 2")
+    rebuilt = bridge.causeway("slots", "rebuild", "shop", "--json")
+    assert rebuilt.code == 0, rebuilt.err
+    assert [lane["lane"] for lane in rebuilt.json["rebuilt"]] == ["operational"]
+    with bridge.server.connect("causeway", autocommit=True) as connection:
+        calls = "SELECT count(*) FROM causeway.deliveries WHERE record_id LIKE '%:shop:1'"
+        before = connection.execute(calls).fetchone()
+        assert before != (0,)
+        bridge.catch_up()
+        assert connection.execute(calls).fetchone() == before
+    with bridge.server.connect("odoo") as connection:
+        partners = connection.execute("SELECT name, active FROM res_partner WHERE name IN ('Goes', 'Stays', 'Comes')")
+        assert set(partners) == {("Goes", False), ("Stays", True), ("Comes", True)}
+    assert bridge.causeway("verify", "shop").code == 0
+
+
+def test_another_cluster_is_taken_over_when_told_to(bridge: Bridge) -> None:
+    """As after a restored dump: the same tables with nearly the same rows, in another cluster, with a shorter log."""
+    for number in range(1, 301):
+        bridge.sources.shop.execute(CUSTOMER, [number, f"Company {number}"])
+    bridge.sources.shop.execute("SELECT pg_switch_wal()")
+    assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
+    with EmbeddedPostgres() as other:
+        create_databases(other)
+        with open_sources(other) as sources:
+            # So that its tables have other OIDs.
+            sources.shop.execute("CREATE TABLE copy_of_customers (LIKE customers INCLUDING ALL)")
+            with bridge.server.connect("shop") as old:
+                rows = old.execute("SELECT id, company_name, created_at FROM customers").fetchall()
+            for row in rows:
+                insert = "INSERT INTO customers (id, company_name, created_at) VALUES (%s, %s, %s)"
+                sources.shop.execute(insert, list(row))
+            for statement in GAP:
+                sources.shop.execute(statement)
+            bridge.change_settings({"sources": {"shop": {"connection": {"dsn": other.dsn("shop")}}}})
+            refused = bridge.causeway("slots", "rebuild", "shop", "--lane", "analytical")
+            assert refused.code == 4
+            assert "--other-cluster" in refused.err
+            rebuilt = bridge.causeway("slots", "rebuild", "shop", "--lane", "analytical", "--other-cluster", "--json")
+            assert rebuilt.code == 0, rebuilt.out + rebuilt.err
+            (analytical,) = rebuilt.json["rebuilt"]
+            mended = {table["table"]: table["repaired_rows"] for table in analytical["verdict"]["tables"]}
+            assert mended["public.customers"] == 6 + 2 + 1
+            assert_goes_on(replace(bridge, server=other, sources=sources))
