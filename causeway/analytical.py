@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -31,6 +33,7 @@ from warehouse.store import Warehouse
 from warehouse.tables import TableRecord
 from warehouse.views import build_views
 
+PRUNE_INTERVAL_S = 600.0
 _MIRRORED = ("streaming", "caught_up", "failed")
 
 
@@ -49,6 +52,7 @@ class AnalyticalLane:
         self._reconcile_due = threading.Event()
         self._views_built = False
         self._verifying: LaneVerifier | None = None
+        self._prune_at = time.monotonic()
         self._stopped: dict[str, dict[str, TableRecord]] = {}
 
     def run(self, until: dict[str, Lsn] | None) -> None:
@@ -59,7 +63,9 @@ class AnalyticalLane:
         compiled = compile_mappings(load_mappings(self._settings.mappings), relations)
         warehouse = Warehouse.open(self._settings.warehouse)
         scheduler = self._schedule()
-        mirror = Mirror(warehouse, catalog_asker(self._sources), row_reader(self._sources))
+        mirror = Mirror(
+            warehouse, catalog_asker(self._sources), row_reader(self._sources), history=self._settings.history_of
+        )
         try:
             readers = [reader_for(self._settings, name, Lane.ANALYTICAL, self._wake) for name in self._sources]
             self._verifying = LaneVerifier(self._settings, warehouse, mirror, readers, self.turns)
@@ -113,10 +119,20 @@ class AnalyticalLane:
         for name, progress in self._loop.progress.items():
             progress.value_exceptions = mirror.value_exceptions(name)
         self._note_stopped(mirror)
+        self._prune_if_due(mirror)
         if not self._views_built and all(each.state in _MIRRORED for each in self._loop.progress.values()):
             self._build_views(warehouse, compiled)
             self._views_built = True
         self._reconcile_if_due(warehouse)
+
+    def _prune_if_due(self, mirror: Mirror) -> None:
+        """Retention is counted in hours: a look now and then is enough."""
+        if time.monotonic() < self._prune_at:
+            return
+        self._prune_at = time.monotonic() + PRUNE_INTERVAL_S
+        gone = mirror.prune_histories(datetime.now(UTC))
+        if gone:
+            logger.info("histories: {} changes were older than their retention", gone)
 
     def _note_stopped(self, mirror: Mirror) -> None:
         """Say it once of each table that it has stopped."""

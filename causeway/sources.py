@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 
 import pyarrow as pa
 from loguru import logger
@@ -61,11 +62,21 @@ def _with_tables(name: str, source: SourceSettings) -> SourceSettings:
     with connect_source(name, source, "discovery") as connection, naming(name):
         discovery = find_tables(connection, patterns, source.excluded, without_wizards=not wizards_too)
     known = {table.name for table in named}
-    more = [TableSettings(name=table) for table in discovery.tables if table not in known]
+    more = [
+        TableSettings(name=table, history=_history_of(source, table))
+        for table in discovery.tables
+        if table not in known
+    ]
     for table, reason in discovery.unfit.items():
         if table not in known:
             logger.info("{}: {} is left out: {}", name, table, reason)
     return source.model_copy(update={"tables": (*named, *more)})
+
+
+def _history_of(source: SourceSettings, table: str) -> str | None:
+    """Return the setting of the first pattern that stands for the table and has one."""
+    patterns = (each for each in source.tables if each.is_pattern and each.history is not None)
+    return next((each.history for each in patterns if fnmatchcase(table, each.name)), None)
 
 
 @contextmanager

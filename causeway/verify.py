@@ -130,7 +130,9 @@ def compare_all(
 def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> None:
     """Apply exactly the transactions that a view at `lsn` sees."""
     wake = threading.Event()
-    mirror = Mirror(warehouse, catalog_asker(settings.sources), row_reader(settings.sources))
+    mirror = Mirror(
+        warehouse, catalog_asker(settings.sources), row_reader(settings.sources), history=settings.history_of
+    )
     try:
         _check_mirrored(mirror, name)
         LaneLoop(

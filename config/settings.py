@@ -23,6 +23,8 @@ from pydantic import (
     model_validator,
 )
 
+from config.history import History
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _TABLE = re.compile(r"[^.]+\.[^.]+")
 _WILDCARD = re.compile(r"[*?]")
@@ -94,6 +96,7 @@ class TableSettings(Model):
         description="schema.table, as Postgres writes it without quotes; * and ? in the table's part stand for any tables"
     )
     row_filter: str | None = Field(default=None, description="WHERE of the operational publication (SQL of the source)")
+    history: History | None = Field(default=None, description="as of the source, for this table")
 
     @field_validator("name")
     @classmethod
@@ -132,6 +135,7 @@ class SourceSettings(Model):
     failover: bool = Field(
         default=False, description="make slots that a standby keeps a copy of, from PostgreSQL 17 on"
     )
+    history: History | None = Field(default=None, description="as warehouse.history, for the tables of this source")
     timezone: str = Field(default="UTC", description="IANA zone of its local times, for mappings")
     priority: int = Field(
         default=100, ge=0, description="whose record wins where two sources know one thing; lowest first"
@@ -260,6 +264,9 @@ class WarehouseSettings(Model):
         pattern=r"^\d+(KB|MB|GB|KiB|MiB|GiB)$",
         description="DuckDB's memory limit while the warehouse is queried, verified or reconciled",
     )
+    history: History = Field(
+        default="off", description="whether every change is kept: off, on, or a retention such as 30 days"
+    )
     threads: int = Field(default=1, ge=1, description="DuckDB's threads; one leaves a core to the receiving threads")
 
 
@@ -309,7 +316,7 @@ class Settings(Model):
     @field_validator("sources")
     @classmethod
     def _no_reserved_source(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
-        reserved = sorted(_RESERVED_SOURCES & set(value))
+        reserved = sorted(name for name in value if name in _RESERVED_SOURCES or name.startswith("history_"))
         if reserved:
             raise ValueError(f"{', '.join(reserved)}: the warehouse uses this name for a schema of its own")
         return value
@@ -340,6 +347,12 @@ class Settings(Model):
             return dict(self.sources)
         wanted = (SourceRole.CHANNEL, SourceRole.WAREHOUSE)
         return {name: source for name, source in self.sources.items() if source.role in wanted}
+
+    def history_of(self, source: str, table: str) -> str:
+        """Return what is kept of a table's changes: its own setting, its source's, or the warehouse's."""
+        settings = self.sources[source]
+        own = next((each.history for each in settings.tables if each.name == table), None)
+        return own or settings.history or self.warehouse.history
 
     def slot_name(self, source: str, lane: Lane) -> str:
         """Return the name of a lane's slot, which is its publication's too."""

@@ -7,7 +7,7 @@ survives (DESIGN, "The mirror": MERGE INTO takes 2 to 60 times as long).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -34,20 +34,28 @@ def apply_changes(
     *,
     exceptions_kept: bool,
     upserts: bool = False,
+    record: Callable[[TableChanges], None] | None = None,
 ) -> bool:
     """Apply the changes in their order; return whether meta.value_exceptions may now hold anything of the table.
 
-    `upserts`: the mirror may hold rows that an insert brings again. Unfollowable, with nothing written, where a key does not
+    `upserts`: the mirror may hold rows that an insert brings again. `record` is given the changes piece by piece, each before the
+    mirror takes it; a TRUNCATE among them has to stand alone then. Unfollowable, with nothing written, where a key does not
     fit its type.
     """
-    _check_keys(connection, table, changes.rows)
+    check_keys(connection, table, changes.rows)
     operations = _operations(changes)
     if OP_TRUNCATE in operations:
+        if record is not None:
+            record(changes)
         changes = _after_truncate(connection, table, changes)
         exceptions_kept, operations = False, _operations(changes)
     if operations == {OP_INSERT} and not upserts:
+        if record is not None:
+            record(changes)
         return _append(connection, table, changes.rows) or exceptions_kept
     for part in toast.independent_parts(changes, table) if operations else ():
+        if record is not None:
+            record(part)
         exceptions_kept = _merge(connection, table, part, exceptions_kept=exceptions_kept, upserts=upserts)
     return exceptions_kept
 
@@ -153,7 +161,7 @@ def _find_latest(connection: duckdb.DuckDBPyConnection, table: MirrorTable, touc
     """)
 
 
-def _check_keys(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: pa.Table) -> None:
+def check_keys(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: pa.Table) -> None:
     """Refuse, before anything is written, a row without its key: it could never be found again. Hardly any key can be unfit."""
     unfit = [f"{cast_sql(key, f'c.{quoted(key.name)}')} IS NULL" for key in table.keys if may_not_fit(key)]
     if not unfit:

@@ -19,6 +19,7 @@ from cdc.table_facts import AskCatalog, TableFacts
 from warehouse import dropped_columns, reshaping, tables, value_exceptions
 from warehouse.evolution import Known, Reshape, Unfollowable, attnums_of, changed, check_unchanged
 from warehouse.held_types import as_mirrored
+from warehouse.histories import Histories
 from warehouse.names import MirrorTable
 from warehouse.tables import TableRecord, TableState
 
@@ -28,10 +29,13 @@ _Taken = tuple[MirrorTable, TableChanges]
 class Following:
     """The tables of a source, by OID, and the versions that their mirrors follow."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, source: str, ask: AskCatalog | None) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, source: str, ask: AskCatalog | None, histories: Histories
+    ) -> None:
         self._connection = connection
         self._source = source
         self._ask = ask
+        self._histories = histories
         self.load()
 
     def load(self) -> None:
@@ -51,6 +55,14 @@ class Following:
         for relation in relations:
             if relation.oid in facts:
                 self._write(_as_in_catalog(self.records[relation.oid], facts[relation.oid], relation))
+
+    def snapshot_is_whole(self) -> None:
+        """The mirrors are as far as the source's position, in meta.tables and here."""
+        tables.all_streaming(self._connection, self._source)
+        self.records = {
+            oid: replace(record, state=TableState.STREAMING) if record.state is TableState.SNAPSHOT else record
+            for oid, record in self.records.items()
+        }
 
     def ready(self, ordered: Sequence[TableChanges], announced: Collection[int]) -> list[_Taken]:
         """Follow all versions in these changes, and return the changes as the mirrors have to take them now.
@@ -184,6 +196,7 @@ class Following:
         old = MirrorTable(self._source, record.relation)
         written = relation.oid in self.written
         reshaping.reshape(self._connection, table.schema, relation.table, step, written=written, dropped_at=str(lsn))
+        self._histories.reshape(table, step, written=written, dropped_at=str(lsn))
         dropped_columns.note(self._connection, table, step, lsn)
         value_exceptions.follow(self._connection, old, table, step)
         follows = replace(record, relation=relation)

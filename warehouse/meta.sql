@@ -75,3 +75,13 @@ CREATE TABLE IF NOT EXISTS meta.mappings (
     "table" VARCHAR NOT NULL,
     version INTEGER NOT NULL
 );
+
+-- Tables whose changes are kept, in schemas named history_ and the mirror's. Both begins are NULL while the first copy runs.
+CREATE TABLE IF NOT EXISTS meta.history (
+    source     VARCHAR NOT NULL,
+    "schema"   VARCHAR NOT NULL,            -- the history's
+    "table"    VARCHAR NOT NULL,
+    kept       BOOLEAN NOT NULL,            -- false: turned off, what is there stays
+    begins_lsn UBIGINT,                     -- from here on the table as of a moment is known
+    begins_at  TIMESTAMPTZ
+);

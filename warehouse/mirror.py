@@ -7,10 +7,12 @@ sees whole source transactions, and a restart can apply no batch twice and lose 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from cdc.batch import ChangeBatch, CopyProgress, Position
 from cdc.relation import Relation
 from cdc.table_facts import AskCatalog
+from warehouse.histories import WantedHistory
 from warehouse.lookups import LookUp
 from warehouse.session import SourceSession
 from warehouse.store import Warehouse
@@ -20,14 +22,23 @@ from warehouse.tables import TableRecord
 class Mirror:
     """The mirrors of all sources in one warehouse. Used by one thread; readers take `Warehouse.cursor`."""
 
-    def __init__(self, warehouse: Warehouse, ask: AskCatalog | None = None, look_up: LookUp | None = None) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        ask: AskCatalog | None = None,
+        look_up: LookUp | None = None,
+        *,
+        history: WantedHistory | None = None,
+    ) -> None:
         """`ask` asks a source's catalog what its log does not say; without it, what the log leaves open stops a table.
 
-        `look_up` reads rows of a source: a table that is copied while its log leaves values out needs it.
+        `look_up` reads rows of a source: a table that is copied while its log leaves values out needs it. `history` says of
+        which tables changes are kept; without it, this stays as it is.
         """
         self._look_up = look_up
         self._warehouse = warehouse
         self._ask = ask
+        self._history = history
         self._sessions: dict[str, SourceSession] = {}
 
     def position(self, source: str) -> Position | None:
@@ -63,6 +74,10 @@ class Mirror:
         records = self._session(source).records()
         return {record.relation.qualified_name: record for record in records if record.stopped}
 
+    def prune_histories(self, now: datetime) -> int:
+        """Remove what is older than the histories' retention; return how many rows went. Not in the middle of a transaction."""
+        return sum(session.prune_histories(now) for session in self._sessions.values())
+
     def rollback(self, source: str | None = None) -> None:
         """Forget what was applied since the last commit, of one source or of all.
 
@@ -84,5 +99,7 @@ class Mirror:
 
     def _session(self, source: str) -> SourceSession:
         if source not in self._sessions:
-            self._sessions[source] = SourceSession(self._warehouse, source, self._ask, self._look_up)
+            self._sessions[source] = SourceSession(
+                self._warehouse, source, self._ask, self._look_up, history=self._history
+            )
         return self._sessions[source]

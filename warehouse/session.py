@@ -7,8 +7,9 @@ the source's reader must start again from `position`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 import duckdb
 
@@ -18,29 +19,43 @@ from cdc.table_facts import AskCatalog
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from warehouse import copying, tables, value_exceptions
-from warehouse.apply import apply_changes
+from warehouse.apply import apply_changes, check_keys
 from warehouse.evolution import Unfollowable, check_capturable
 from warehouse.following import Following
+from warehouse.histories import Histories, WantedHistory
 from warehouse.lookups import LookUp, with_values
 from warehouse.names import MirrorTable, mirror_schema
 from warehouse.positions import forget_position, read_position, write_position
 from warehouse.store import Warehouse, translate
-from warehouse.tables import TableRecord
+from warehouse.tables import TableRecord, TableState
+
+_KEEPING = (
+    TableState.SNAPSHOT,
+    TableState.STREAMING,
+)  # a table that is copied begins its history anew once it is exact
 
 
 class SourceSession:
     """The mirrors of one source and how far they are durable."""
 
     def __init__(
-        self, warehouse: Warehouse, source: str, ask: AskCatalog | None = None, look_up: LookUp | None = None
+        self,
+        warehouse: Warehouse,
+        source: str,
+        ask: AskCatalog | None = None,
+        look_up: LookUp | None = None,
+        *,
+        history: WantedHistory | None = None,
     ) -> None:
+        self._warehouse = warehouse
         self._look_up = look_up
         self._connection = warehouse.cursor()
         self._source = source
         self._open = False  # a transaction is open: pieces were applied that wait for their last one
         self._lost = False  # pieces were forgotten: their reader has to ask for the position first
         self._captured: frozenset[str] | None = None  # names of the tables of the settings, once the lane has said
-        self._following = Following(self._connection, source, ask)
+        self._histories = Histories(self._connection, source, history)
+        self._following = Following(self._connection, source, ask, self._histories)
         self._load()
 
     def position(self) -> Position | None:
@@ -63,6 +78,7 @@ class SourceSession:
                 value_exceptions.forget_table(self._connection, MirrorTable(self._source, relation))
             forget_position(self._connection, self._source)
             self._following.start(relations)
+            self._histories.begin_snapshot(relations)
             self._commit()
         self._load()
 
@@ -100,11 +116,27 @@ class SourceSession:
                     self._apply_copied(batch, batch.copy)
                     return
                 self._begin()
-                self._apply_changes(sorted(self._wanted(batch.changes), key=_first_seq), batch.announced)
+                self._histories.start(self._exact(), self._position)
+                self._apply_changes(batch)
                 self._finish(batch)
         except BaseException:
             self.rollback()
             raise
+
+    def prune_histories(self, now: datetime) -> int:
+        """Remove what is older than the histories' retention, in a transaction of its own; return how many rows went."""
+        if self._open:
+            return 0
+        with _Translated("pruning histories", self._source):
+            self._begin()
+            gone = self._histories.prune(self._exact(), now)
+            self._commit()
+        return gone
+
+    def _exact(self) -> list[Relation]:
+        """Tables whose mirrors are exact: only of these a history can begin, or go on."""
+        records = self._following.records.values()
+        return [record.relation for record in records if record.state is TableState.STREAMING]
 
     def records(self) -> list[TableRecord]:
         """Return how each captured table stands."""
@@ -127,6 +159,7 @@ class SourceSession:
     def _load(self) -> None:
         """Read what is durable; the transaction's own view of tables and exceptions goes with it."""
         self._position = read_position(self._connection, self._source)
+        self._histories.load()
         self._following.load()
         self._copies = copying.read(self._connection, self._source)
         counts = value_exceptions.counts(self._connection, self._source)
@@ -150,6 +183,10 @@ class SourceSession:
         if self.value_exceptions or any(self._exceptions.get(oid) for oid in self._following.written):
             self.value_exceptions = sum(value_exceptions.counts(self._connection, self._source).values())
         self._following.committed()
+        self._histories.committed()
+        if self._histories.changed:
+            self._warehouse.show_histories()
+            self._histories.changed = False
         failpoint("mirror.after_commit")
 
     def _wanted(self, changes: Sequence[TableChanges]) -> list[TableChanges]:
@@ -158,29 +195,37 @@ class SourceSession:
         known = [part for part in changes if captured is None or part.relation.qualified_name in captured]
         return [part for part in known if not self._copies.supersedes(part)]
 
-    def _apply_changes(self, ordered: Sequence[TableChanges], announced: Collection[int]) -> None:
+    def _apply_changes(self, batch: ChangeBatch) -> None:
         poisoned: set[int] = set()
-        copied, others = self._copies.divide(ordered)
-        mirrored = self._following.ready(others, set(announced) - self._copies.filling)
+        copied, others = self._copies.divide(sorted(self._wanted(batch.changes), key=_first_seq))
+        mirrored = self._following.ready(others, set(batch.announced) - self._copies.filling)
         for table, changes in [*copied, *mirrored]:
-            oid = table.relation.oid
-            record = self._following.records[oid]
-            if oid in poisoned:
+            record = self._following.records[table.relation.oid]
+            if table.relation.oid in poisoned:
                 self._following.skip(record, changes)
                 continue
             try:
-                changes = self._completed(table, record, changes)
-                self._exceptions[oid] = apply_changes(
-                    self._connection,
-                    table,
-                    changes,
-                    exceptions_kept=table.fresh or self._exceptions[oid],
-                    upserts=self._catching_up(record),
-                )
-                self._following.written.add(oid)
+                self._write(table, record, self._completed(table, record, changes), batch)
             except Unfollowable as reason:
                 self._stop(record, str(reason), changes)
-                poisoned.add(oid)
+                poisoned.add(table.relation.oid)
+
+    def _write(self, table: MirrorTable, record: TableRecord, changes: TableChanges, batch: ChangeBatch) -> None:
+        """Write one table's changes, with nothing of them written where Unfollowable is raised."""
+        oid = table.relation.oid
+        check_keys(self._connection, table, changes.rows)
+        kept = record.state in _KEEPING and not table.fresh
+        history = self._histories.writer(table, batch, self._rows) if kept else None
+        for piece in self._histories.pieces(changes, batch) if history is not None else (changes,):
+            self._exceptions[oid] = apply_changes(
+                self._connection,
+                table,
+                piece,
+                exceptions_kept=table.fresh or self._exceptions[oid],
+                upserts=self._catching_up(record),
+                record=history,
+            )
+        self._following.written.add(oid)
 
     def _completed(self, table: MirrorTable, record: TableRecord, changes: TableChanges) -> TableChanges:
         """Read what the log left out where the mirror may not have it: it was copied, and has not been caught up with."""
@@ -231,6 +276,7 @@ class SourceSession:
     def _note_caught_up(self, position: Position) -> None:
         for record in copying.note_caught_up(self._connection, self.records(), self._copies, position.lsn):
             self._following.records[record.relation.oid] = record
+            self._histories.begin_if_wanted(record.relation, position)
 
     def _finish(self, batch: ChangeBatch) -> None:
         """A snapshot's pieces may be committed without a position; a transaction's pieces wait for their last one."""
@@ -248,9 +294,10 @@ class SourceSession:
         if batch.kind is BatchKind.REPAIR and batch.position == self._position:
             return
         if batch.kind is BatchKind.SNAPSHOT:
-            tables.all_streaming(self._connection, self._source)
-        self._note_caught_up(batch.position)
+            self._following.snapshot_is_whole()
+            self._histories.snapshot_is_whole(batch.position)
         write_position(self._connection, batch, first=first, rows=self._rows, transactions=self._transactions)
+        self._note_caught_up(batch.position)
 
     def _catching_up(self, record: TableRecord) -> bool:
         """Whether the mirror may hold rows that its inserts bring again: it was copied while the log went on."""

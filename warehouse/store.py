@@ -19,7 +19,8 @@ import duckdb
 
 from config.errors import CausewayError, ErrorKind
 from config.settings import WarehouseSettings
-from warehouse.names import literal
+from warehouse import history_catalog
+from warehouse.names import literal, quoted
 
 # What DuckDB raises, most special first; whatever is not named here falls to duckdb.Error at the end.
 ERROR_KINDS: tuple[tuple[type[duckdb.Error], ErrorKind], ...] = (
@@ -42,6 +43,7 @@ _HINTS: tuple[tuple[type[duckdb.Error], str], ...] = (
 )
 _HELD_BY = re.compile(r"held in (?P<program>.*?)\s*\(PID (?P<pid>\d+)\)")
 _TEMPORARY = ".tmp"
+_ATTACHED = "SELECT database_name FROM duckdb_databases() WHERE NOT internal AND path IS NOT NULL"
 
 
 class Warehouse:
@@ -51,6 +53,7 @@ class Warehouse:
         self._connection = connection
         self.settings = settings
         self.read_only = read_only
+        ((self._database,),) = connection.execute("SELECT current_database()").fetchall()
 
     @classmethod
     def open(cls, settings: WarehouseSettings, *, read_only: bool = False) -> Self:
@@ -58,7 +61,9 @@ class Warehouse:
         if not read_only:
             _make_folder(settings.path.parent)
         try:
-            connection = duckdb.connect(str(settings.path), read_only=read_only, config=_config(settings))
+            connection = (
+                _attached(settings) if read_only else duckdb.connect(str(settings.path), config=_config(settings))
+            )
         except duckdb.Error as error:
             raise _cannot_open(error, settings.path, read_only=read_only) from error
         warehouse = cls(connection, settings, read_only=read_only)
@@ -72,6 +77,7 @@ class Warehouse:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a connection with a transaction of its own; to be closed by whoever took it. Times are in UTC."""
         cursor = self._connection.cursor()
+        cursor.execute(f"USE {quoted(self._database)}")
         cursor.execute("SET TimeZone = 'UTC'")
         return cursor
 
@@ -87,6 +93,16 @@ class Warehouse:
     def _bound(self, memory_limit: str, threads: int) -> None:
         self._connection.execute(f"SET memory_limit = {literal(memory_limit)}")
         self._connection.execute(f"SET threads = {threads}")
+
+    def show_histories(self) -> None:
+        """Show every history as history.SOURCE.TABLE: a catalog in memory with views, made anew after a history has changed."""
+        cursor = self.cursor()
+        try:
+            history_catalog.show(cursor)
+        except duckdb.Error as error:
+            raise translate(error, "showing the histories") from error
+        finally:
+            cursor.close()
 
     def close(self) -> None:
         """Release the file. What was not committed is gone."""
@@ -105,6 +121,7 @@ class Warehouse:
             self._connection.execute("SET TimeZone = 'UTC'")
             if not self.read_only:
                 self._connection.execute(sql_text("meta.sql"))
+            history_catalog.show(self._connection)
         except duckdb.Error as error:
             self.close()
             raise translate(error, "preparing the warehouse") from error
@@ -139,6 +156,19 @@ def _config(settings: WarehouseSettings) -> dict[str, str | bool | int | float |
         # Nothing is fetched at run time.
         "autoinstall_known_extensions": False,
     }
+
+
+def _attached(settings: WarehouseSettings) -> duckdb.DuckDBPyConnection:
+    """Open the file to read, beside a database in memory: DuckDB attaches none to a file that is opened to read."""
+    connection = duckdb.connect(":memory:", config=_config(settings))
+    try:
+        connection.execute(f"ATTACH {literal(str(settings.path))} (READ_ONLY)")
+        ((name,),) = connection.execute(_ATTACHED).fetchall()
+        connection.execute(f"USE {quoted(name)}")
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def _make_folder(folder: Path) -> None:

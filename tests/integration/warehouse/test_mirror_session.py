@@ -246,6 +246,14 @@ class TestTableVersions:
         mirror.apply(stream(21, with_columns(("big", "text")), [insert(id="2", big="C")]))
         assert rows(warehouse) == [(1, "a", "B"), (2, None, "C")]
 
+    def test_a_table_that_changed_after_its_snapshot_is_still_streaming(
+        self, mirror: Mirror, warehouse: Warehouse
+    ) -> None:
+        begin(mirror, ORDERS)
+        mirror.apply(stream(20, with_columns(("big", "text")), [insert(id="2", big="C")]))
+        with warehouse.cursor() as cursor:
+            assert cursor.execute("SELECT state FROM meta.tables").fetchall() == [("streaming",)]
+
     def test_a_wider_varchar_is_no_change(self, mirror: Mirror, warehouse: Warehouse) -> None:
         begin(mirror, relation(columns=[("id", "int8"), ("name", "1043")], typmods={"name": 14}))
         mirror.apply(stream(20, relation(columns=[("id", "int8"), ("name", "1043")]), [insert(id="1", name="x" * 30)]))

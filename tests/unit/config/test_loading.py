@@ -178,3 +178,21 @@ def test_an_erp_source_leaves_odoos_noise_out_unless_told_otherwise(tmp_path: Pa
     settings = load_settings(write(tmp_path, sources={**GOOD["sources"], **sources}))
     assert "public.mail_message*" in settings.sources["odoo"].excluded
     assert settings.sources["all"].excluded == settings.sources["shop"].excluded == ()
+
+
+def test_history_is_of_a_table_its_source_or_the_warehouse(tmp_path: Path) -> None:
+    shop = {
+        **GOOD["sources"]["shop"],
+        "history": "30 days",
+        "tables": ["public.a", {"name": "public.b", "history": False}],
+    }
+    sources = {**GOOD["sources"], "shop": shop}
+    settings = load_settings(write(tmp_path, sources=sources, warehouse={**GOOD["warehouse"], "history": "on"}))
+    asked = [("shop", "public.a"), ("shop", "public.b"), ("odoo", "public.sale_order")]
+    assert [settings.history_of(*each) for each in asked] == ["30 days", "off", "on"]
+    wrong = {**GOOD["warehouse"], "history": "a month"}
+    (problem,) = problems(write(tmp_path, warehouse=wrong))
+    assert "warehouse.history" in problem
+    assert "30 days" in problem
+    renamed = {"history_shop": GOOD["sources"]["shop"]}
+    assert any("history_shop" in problem for problem in problems(write(tmp_path, sources=renamed)))
