@@ -18,6 +18,7 @@ from causeway.sources import Sources, catalog_asker, describe_sources, reader_fo
 from causeway.turns import Turns
 from causeway.verifying import LaneVerifier
 from cdc.lsn import Lsn
+from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from config.schedule import cron_trigger
 from config.settings import Lane, Settings, SourceRole
@@ -30,7 +31,7 @@ from warehouse.extracts import extract
 from warehouse.mirror import Mirror
 from warehouse.reconciliation import reconcile
 from warehouse.store import Warehouse
-from warehouse.tables import TableRecord
+from warehouse.tables import TableRecord, read_records
 from warehouse.views import build_views
 
 PRUNE_INTERVAL_S = 600.0
@@ -59,19 +60,24 @@ class AnalyticalLane:
         """Mirror until stopped (or caught up), then leave the views as the mappings say."""
         if any(source.role is SourceRole.STATE for source in self._sources.values()):
             prepare(self._settings.state)  # its tables are captured as any other's, so they must be there
-        relations = describe_sources(self._sources)
-        compiled = compile_mappings(load_mappings(self._settings.mappings), relations)
+        mappings = load_mappings(self._settings.mappings)
+        relations = describe_sources(self._sources, otherwise=self._mirrored)
+        compiled = compile_mappings(mappings, relations)
         warehouse = Warehouse.open(self._settings.warehouse)
         scheduler = self._schedule()
+        readers = {name: reader_for(self._settings, name, Lane.ANALYTICAL, self._wake) for name in self._sources}
         mirror = Mirror(
-            warehouse, catalog_asker(self._sources), row_reader(self._sources), history=self._settings.history_of
+            warehouse,
+            catalog_asker(self._sources),
+            row_reader(self._sources),
+            history=self._settings.history_of,
+            troubles=lambda name: readers[name].troubles,
         )
         try:
-            readers = [reader_for(self._settings, name, Lane.ANALYTICAL, self._wake) for name in self._sources]
-            self._verifying = LaneVerifier(self._settings, warehouse, mirror, readers, self.turns)
+            self._verifying = LaneVerifier(self._settings, warehouse, mirror, list(readers.values()), self.turns)
             self._loop = LaneLoop(
                 mirror,
-                readers,
+                list(readers.values()),
                 wake=self._wake,
                 stop=self._stop,
                 capture=self._settings.capture,
@@ -88,6 +94,13 @@ class AnalyticalLane:
                 scheduler.shutdown(wait=False)
             mirror.close()
             warehouse.close()
+
+    def _mirrored(self, source: str) -> tuple[Relation, ...]:
+        """The tables as the mirrors have them: what a source has no more goes on to be seen."""
+        if not self._settings.warehouse.path.exists():
+            return ()
+        with Warehouse.open(self._settings.warehouse) as warehouse, warehouse.cursor() as cursor:
+            return tuple(record.relation for record in read_records(cursor, source).values())
 
     def commands(self) -> dict[str, Handler]:
         """What the lane does on request, over its control channel."""

@@ -56,9 +56,16 @@ class SourceHolder:
         self._gone = gone
 
     @contextmanager
-    def cut(self, warehouse: Warehouse, while_held: Callable[[Cut], None] | None = None) -> Iterator[Cut]:
+    def cut(
+        self,
+        warehouse: Warehouse,
+        while_held: Callable[[Cut], None] | None = None,
+        *,
+        before: Callable[[ConsistentView], None] = lambda _view: None,
+    ) -> Iterator[Cut]:
         """Yield both sides at one point, the lane going on meanwhile; `while_held` is called before it does.
 
+        `before` is called by the lane's thread, with the mirror at that point, before it is looked at.
         CausewayError TRANSIENT where the source can't be held, its old transactions take too long, or the client is gone.
         """
         deadline = time.monotonic() + self._longest_s
@@ -68,6 +75,7 @@ class SourceHolder:
                 view = stack.enter_context(self._view(deadline))
                 self._turns.between_batches(lambda: self._reader.cut_at(view.lsn))
                 self._await_cut()
+                self.while_cut(lambda: before(view))
                 cursor = self.while_cut(lambda: open_reading(warehouse))
                 stack.callback(cursor.close)
                 stack.enter_context(self._ended_with_client(view, cursor))

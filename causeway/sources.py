@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import pyarrow as pa
 from loguru import logger
 
-from cdc.catalog import describe, log_end, server_facts
+from cdc.catalog import describe, find_described, log_end, server_facts
 from cdc.connection import PlainConnection, connect
 from cdc.discovery import find_tables
 from cdc.lsn import Lsn
@@ -91,12 +91,21 @@ def naming(name: str) -> Iterator[None]:
         raise
 
 
-def describe_sources(sources: Sources) -> dict[str, tuple[Relation, ...]]:
-    """Return each source's captured tables as its catalog has them now."""
+def describe_sources(
+    sources: Sources, *, otherwise: Callable[[str], Sequence[Relation]] = lambda _name: ()
+) -> dict[str, tuple[Relation, ...]]:
+    """Return each source's captured tables as its catalog has them now, or else as `otherwise` knows them.
+
+    CausewayError SCHEMA where a table is known to neither.
+    """
     described = {}
     for name, source in sources.items():
         with connect_source(name, source, "catalog") as connection, naming(name):
-            described[name] = describe(connection, source.table_names)
+            found, missing = find_described(connection, source.table_names)
+            known = {relation.qualified_name: relation for relation in otherwise(name)} if missing else {}
+            if not known.keys() >= set(missing):
+                found = describe(connection, source.table_names)  # says which there are not
+            described[name] = (*found, *(known[table] for table in missing))
     return described
 
 

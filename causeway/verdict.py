@@ -127,3 +127,8 @@ def wanted_tables(name: str, source: SourceSettings, only: Sequence[str]) -> tup
             source=name,
         )
     return tuple(only) or tuple(source.table_names)
+
+
+def not_there(table: str) -> TableVerdict:
+    """A captured table that the source does not have."""
+    return TableVerdict(table=table, problem="does not exist at the source")

@@ -21,9 +21,9 @@ from causeway.lane import LaneLoop
 from causeway.repairing import apply_pieces, commit, repair_pieces
 from causeway.runfiles import RunFolder
 from causeway.sources import catalog_asker, find_source, naming, reader_for, row_reader, with_tables
-from causeway.verdict import SourceVerdict, TableVerdict, wanted_tables
+from causeway.verdict import SourceVerdict, TableVerdict, not_there, wanted_tables
 from cdc.batch import Position
-from cdc.catalog import describe
+from cdc.catalog import find_described
 from cdc.exported_snapshot import ConsistentView, consistent_view
 from cdc.lsn import Lsn
 from cdc.relation import Relation
@@ -52,14 +52,14 @@ def verify_source(
     with folder.lock(Lane.ANALYTICAL), Warehouse.open(settings.warehouse) as warehouse, naming(name):
         with consistent_view(source.connection, application_name=f"causeway {name} verify") as view:
             _bring_to(settings, name, warehouse, view.lsn)
-            relations = describe(view.connection, wanted)
+            relations, missing = find_described(view.connection, wanted)
             quiet = console is None or not console.is_terminal
             each = track(relations, f"verifying {name}", console=console, disable=quiet, transient=True)
             with warehouse.querying():
                 tables = compare_all(
                     warehouse, name, view, relations, catalog_asker(settings.sources), each=each, repair=repair
                 )
-            return SourceVerdict(source=name, lsn=view.lsn, tables=tables)
+            return SourceVerdict(source=name, lsn=view.lsn, tables=[*tables, *map(not_there, missing)])
 
 
 def _ask_lane(
@@ -102,6 +102,7 @@ def compare_all(
     try:
         stored = mirror.position(name)
         assert stored is not None, "what has no position was refused before"
+        mirror.follow(name, relations)
         with reading(warehouse) as cursor:
             problems = not_comparable(cursor, name, relations, view.lsn)
             for relation in each or relations:
@@ -130,14 +131,19 @@ def compare_all(
 def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> None:
     """Apply exactly the transactions that a view at `lsn` sees."""
     wake = threading.Event()
+    reader = reader_for(settings, name, Lane.ANALYTICAL, wake)
     mirror = Mirror(
-        warehouse, catalog_asker(settings.sources), row_reader(settings.sources), history=settings.history_of
+        warehouse,
+        catalog_asker(settings.sources),
+        row_reader(settings.sources),
+        history=settings.history_of,
+        troubles=lambda _name: reader.troubles,
     )
     try:
         _check_mirrored(mirror, name)
         LaneLoop(
             mirror,
-            [reader_for(settings, name, Lane.ANALYTICAL, wake)],
+            [reader],
             wake=wake,
             stop=threading.Event(),
             capture=settings.capture,

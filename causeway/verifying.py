@@ -17,10 +17,11 @@ from causeway.holding import Cut, SourceHolder
 from causeway.repairing import PIECE_ROWS, apply_pieces, commit, repair_pieces
 from causeway.sources import find_source, naming
 from causeway.turns import Turns
-from causeway.verdict import SourceVerdict, TableVerdict, wanted_tables
+from causeway.verdict import SourceVerdict, TableVerdict, not_there, wanted_tables
 from cdc import checksum as source_side
 from cdc.batch import ChangeBatch
-from cdc.catalog import describe
+from cdc.catalog import describe, find_described
+from cdc.exported_snapshot import ConsistentView
 from cdc.reader import PostgresReader
 from config.errors import CausewayError, ErrorKind
 from config.settings import Settings
@@ -77,8 +78,13 @@ class LaneVerifier:
         """Compare tables; with `keep` return the rows that differ, by table."""
         verdicts: list[TableVerdict] = []
         differing: dict[str, list[Difference]] = {}
-        with holder.cut(self._warehouse) as cut:
-            relations = describe(cut.view.connection, tables)
+
+        def follow(view: ConsistentView) -> None:
+            self._mirror.follow(name, find_described(view.connection, tables)[0])
+
+        with holder.cut(self._warehouse, before=follow) as cut:
+            relations, missing = find_described(cut.view.connection, tables)
+            verdicts += map(not_there, missing)
             problems = not_comparable(cut.cursor, name, relations, cut.view.lsn)
             for number, relation in enumerate(relations):
                 table = relation.qualified_name

@@ -111,11 +111,7 @@ def describe(connection: PlainConnection, tables: Sequence[str]) -> tuple[Relati
 
     CausewayError SCHEMA names every table that does not exist, or is no table.
     """
-    names = [table.split(".", 1) for table in tables]
-    parameters = ([schema for schema, _ in names], [table for _, table in names])
-    rows = _query(connection, _COLUMNS, parameters, "describing the captured tables")
-    found = {f"{key[0]}.{key[1]}": _relation(list(group)) for key, group in groupby(rows, key=itemgetter(0, 1))}
-    missing = [table for table in tables if table not in found]
+    relations, missing = find_described(connection, tables)
     if missing:
         raise CausewayError(
             ErrorKind.SCHEMA,
@@ -123,7 +119,17 @@ def describe(connection: PlainConnection, tables: Sequence[str]) -> tuple[Relati
             hint="Correct `tables`, or create the table; names are written as Postgres stores them, without quotes.",
             table=missing[0],
         )
-    return _with_types(connection, [found[table] for table in tables])
+    return relations
+
+
+def find_described(connection: PlainConnection, tables: Sequence[str]) -> tuple[tuple[Relation, ...], tuple[str, ...]]:
+    """Describe those of the tables that exist; return the names of the others, too."""
+    names = [table.split(".", 1) for table in tables]
+    parameters = ([schema for schema, _ in names], [table for _, table in names])
+    rows = _query(connection, _COLUMNS, parameters, "describing the captured tables")
+    found = {f"{key[0]}.{key[1]}": _relation(list(group)) for key, group in groupby(rows, key=itemgetter(0, 1))}
+    missing = tuple(table for table in tables if table not in found)
+    return tuple(found[table] for table in tables if table in found), missing
 
 
 def check_identities(relations: Iterable[Relation]) -> None:

@@ -29,6 +29,7 @@ from cdc.lsn import ZERO, Lsn
 from cdc.receiving import Receiving, Task
 from cdc.relation import Column, Relation
 from cdc.snapshot import decode_snapshot
+from cdc.table_troubles import find_capturable, to_compare
 from cdc.type_catalog import described_types, needs_catalog
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
@@ -56,6 +57,9 @@ class PostgresReader:
         self._settings = settings
         self._capture = capture
         self._wake = wake
+        self.troubles: dict[
+            str, str
+        ] = {}  # captured tables that the source can't give any more, since `open`: what is wrong
         self._state = ReaderState.NEW
         self._until: Lsn | None = None
         self._identity = ("", 0)
@@ -232,14 +236,24 @@ class PostgresReader:
             preconditions.check_slot(found, position, self.slot, facts)
             if position is not None and found is not None:
                 preconditions.check_gap(position, found)
-            relations = describe(connection, self._settings.table_names)
-            check_identities(relations)
+            relations = self._described(connection, position)
             self._check_publication(connection, position)
             return relations, facts
 
+    def _described(self, connection: PlainConnection, position: Position | None) -> tuple[Relation, ...]:
+        """The captured tables. Once the mirror has them, one that is in trouble does not hold up the others."""
+        self.troubles = {}
+        if position is None or self.lane is not Lane.ANALYTICAL:
+            relations = describe(connection, self._settings.table_names)
+            check_identities(relations)
+            return relations
+        relations, self.troubles = find_capturable(connection, self.slot, self._settings.table_names)
+        return relations
+
     def _check_publication(self, connection: PlainConnection, position: Position | None) -> None:
         filters = slots.wanted_filters(self._settings, self.lane)
-        exists = publications.check_publication(connection, self.slot, self._settings.table_names, filters)
+        tables = to_compare(connection, self.slot, self._settings.table_names, tuple(self.troubles))
+        exists = publications.check_publication(connection, self.slot, tables, filters)
         if not exists and position is not None:
             raise CausewayError(
                 ErrorKind.SCHEMA,

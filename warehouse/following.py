@@ -79,7 +79,9 @@ class Following:
                 self.skip(record, changes)
                 continue
             try:
-                table, step = self._follow(record, changes, facts.get(changes.relation.oid), taken)
+                table, step = self._follow(
+                    record, changes.relation, facts.get(changes.relation.oid), taken, _first_lsn(changes)
+                )
             except Unfollowable as reason:
                 self.stop(record, str(reason), changes)
                 continue
@@ -87,6 +89,22 @@ class Following:
                 taken = [self._reshaped(each, changes.relation.oid, step) for each in taken]
             taken.append((table, replace(changes, relation=table.relation)))
         return taken
+
+    def behind(self, relations: Sequence[Relation]) -> list[tuple[TableRecord, Relation]]:
+        """Return the exact tables of which the source has another version than their mirrors follow."""
+        known = [(self.records[each.oid], each) for each in relations if each.oid in self.records]
+        exact = [(record, each) for record, each in known if record.state is TableState.STREAMING]
+        return [(record, each) for record, each in exact if as_mirrored(record.relation, each) != record.relation]
+
+    def follow_catalog(self, relations: Sequence[Relation], lsn: Lsn) -> None:
+        """Follow versions that no row has announced yet; the source has them at `lsn`, where the mirrors stand."""
+        behind = self.behind(relations)
+        facts = self._facts([relation.oid for _, relation in behind])
+        for record, relation in behind:
+            try:
+                self._follow(record, relation, facts.get(relation.oid), [], lsn)
+            except Unfollowable as reason:
+                self.stop(record, str(reason), None, lsn)
 
     def stop(self, record: TableRecord, problem: str, changes: TableChanges | None, at: Lsn | None = None) -> None:
         """Leave the table as it is from here on; other tables of the source go on."""
@@ -179,16 +197,21 @@ class Following:
         return self.records[same.relation.oid]
 
     def _follow(
-        self, record: TableRecord, changes: TableChanges, facts: TableFacts | None, before: Sequence[_Taken]
+        self,
+        record: TableRecord,
+        announced: Relation,
+        facts: TableFacts | None,
+        before: Sequence[_Taken],
+        lsn: Lsn,
     ) -> tuple[MirrorTable, Reshape | None]:
         """Bring the mirror to this version; return it, and the step that was taken, None where it is there."""
-        followed = self._followed.get(changes.relation)
+        followed = self._followed.get(announced)
         if followed is not None:
             return followed, None
-        relation, lsn = as_mirrored(record.relation, changes.relation), _first_lsn(changes)
+        relation = as_mirrored(record.relation, announced)
         table = MirrorTable(self._source, relation)
         if relation == record.relation:
-            self._followed[changes.relation] = table
+            self._followed[announced] = table
             return table, None
         step = changed(_known(record), relation, facts, tables.mirrored_columns(self._connection, table))
         if any(addition.missing is not None or addition.rewritten for addition in step.added):
@@ -203,7 +226,7 @@ class Following:
         self._write(follows if facts is None else replace(_as_in_catalog(record, facts, relation), relation=relation))
         self._suspects.pop(relation.oid, None)
         others = {version: one for version, one in self._followed.items() if version.oid != relation.oid}
-        self._followed = {**others, changes.relation: table}
+        self._followed = {**others, announced: table}
         return table, step
 
     def _has_rows(self, table: MirrorTable, before: Sequence[_Taken]) -> bool:

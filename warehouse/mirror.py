@@ -6,7 +6,7 @@ sees whole source transactions, and a restart can apply no batch twice and lose 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from cdc.batch import ChangeBatch, CopyProgress, Position
@@ -29,16 +29,18 @@ class Mirror:
         look_up: LookUp | None = None,
         *,
         history: WantedHistory | None = None,
+        troubles: Callable[[str], Mapping[str, str]] = lambda _source: {},
     ) -> None:
         """`ask` asks a source's catalog what its log does not say; without it, what the log leaves open stops a table.
 
         `look_up` reads rows of a source: a table that is copied while its log leaves values out needs it. `history` says of
-        which tables changes are kept; without it, this stays as it is.
+        which tables changes are kept; without it, this stays as it is. `troubles` says which tables a source can't give any more.
         """
         self._look_up = look_up
         self._warehouse = warehouse
         self._ask = ask
         self._history = history
+        self._troubles = troubles
         self._sessions: dict[str, SourceSession] = {}
 
     def position(self, source: str) -> Position | None:
@@ -51,7 +53,11 @@ class Mirror:
 
     def captured(self, source: str, relations: Sequence[Relation]) -> tuple[str, ...]:
         """Note which tables are captured now; return those that have no mirror yet."""
-        return self._session(source).captured(relations)
+        return self._session(source).captured(relations, self._troubles(source))
+
+    def follow(self, source: str, relations: Sequence[Relation]) -> None:
+        """Take over what changed in tables of which no row came since; `relations` are as of exactly the stored position."""
+        self._session(source).follow(relations)
 
     def copies(self, source: str) -> tuple[CopyProgress, ...]:
         """Return how far the unfinished copies of tables are."""

@@ -7,7 +7,7 @@ the source's reader must start again from `position`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -82,10 +82,15 @@ class SourceSession:
             self._commit()
         self._load()
 
-    def captured(self, relations: Sequence[Relation]) -> tuple[str, ...]:
-        """Note which tables are captured now; return those that have no mirror yet."""
+    def captured(self, relations: Sequence[Relation], troubles: Mapping[str, str]) -> tuple[str, ...]:
+        """Note which tables are captured now; return those that have no mirror yet.
+
+        `troubles`: captured tables that the source can't give any more. CausewayError SCHEMA where one never had a mirror.
+        """
         self._check_names(relations)
-        self._captured = frozenset(relation.qualified_name for relation in relations)
+        self._captured = frozenset(relation.qualified_name for relation in relations) | troubles.keys()
+        if troubles:
+            self._stop_troubled(troubles)
         if any(record.relation.qualified_name not in self._captured for record in self.records()):
             with _Translated("looking at the captured tables", self._source):
                 self._begin()
@@ -93,6 +98,30 @@ class SourceSession:
                 self._commit()
             self._load()
         return copying.uncopied(self.records(), relations)
+
+    def _stop_troubled(self, troubles: Mapping[str, str]) -> None:
+        records = {record.relation.qualified_name: record for record in self.records()}
+        for table in troubles.keys() - records.keys():
+            message = f"{self._source}: the table {table} {troubles[table]}."
+            raise CausewayError(ErrorKind.SCHEMA, message, source=self._source, table=table)
+        with _Translated("stopping tables", self._source):
+            self._begin()
+            for table, problem in troubles.items():
+                if not records[table].stopped:
+                    copying.forget(self._connection, self._source, records[table].relation)
+                    at = self._position.lsn if self._position is not None else None
+                    self._following.stop(records[table], problem, None, at)
+            self._commit()
+        self._load()
+
+    def follow(self, relations: Sequence[Relation]) -> None:
+        """Bring mirrors to the versions that the source has exactly at the stored position, though no row came since they changed."""
+        if self._open or self._position is None or not self._following.behind(relations):
+            return
+        with _Translated("following the catalog", self._source):
+            self._begin()
+            self._following.follow_catalog(relations, self._position.lsn)
+            self._commit()
 
     def copies(self) -> tuple[CopyProgress, ...]:
         """Return how far the unfinished copies of tables are."""

@@ -31,3 +31,33 @@ def test_a_stopped_table_is_named_and_stops_nothing_else(bridge: Bridge) -> None
     shown = bridge.causeway("query", "SELECT company_name FROM shop.customers", "--json")
     assert "Goes on" in shown.out
     assert "another type" in bridge.causeway("query", "SELECT problem FROM meta.tables WHERE state = 'stopped'").out
+
+
+def test_a_dropped_table_or_one_without_its_key_stops_nothing_else(bridge: Bridge) -> None:
+    tables = ["public.customers", "public.ledger", "public.notes", "public.left_out", "public.goes_on"]
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        for table in tables[1:]:
+            connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)".encode())
+            connection.execute(f"INSERT INTO {table} VALUES (1)".encode())
+        (captured,) = connection.execute(
+            "SELECT array_agg(schemaname || '.' || tablename) FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchone() or ([],)
+    bridge.change_settings({"sources": {"shop": {"tables": captured}}})
+    assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        connection.execute("DROP TABLE ledger")
+        connection.execute("ALTER TABLE notes DROP CONSTRAINT notes_pkey")
+        connection.execute("ALTER PUBLICATION causeway_shop_analytical DROP TABLE ONLY left_out")
+        connection.execute("INSERT INTO goes_on VALUES (2)")
+    for _ in range(2):
+        ran = bridge.causeway("run", "--lane", "analytical", "--until-caught-up")
+        assert ran.code == 0, ran.err
+        stopped = bridge.causeway("status", "--json").json["lanes"]["analytical"]["stopped_tables"]["shop"]
+        assert stopped.keys() == {"public.ledger", "public.notes", "public.left_out"}
+        assert "does not exist at the source" in stopped["public.ledger"]
+        assert "has no key" in stopped["public.notes"]
+        assert "is not in the publication" in stopped["public.left_out"]
+    verified = bridge.causeway("verify", "shop", "--json")
+    assert verified.code == 1, verified.err
+    verdicts = {table["table"]: table["equal"] for table in verified.json["tables"]}
+    assert {table for table, equal in verdicts.items() if not equal} == stopped.keys()

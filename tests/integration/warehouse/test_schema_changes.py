@@ -15,7 +15,7 @@ from cdc.checksum import bucket_checksums as source_checksums
 from cdc.table_catalog import table_facts
 from cdc.table_facts import TableFacts
 from tests.fixtures.capture import CapturedDatabase, captured
-from tests.fixtures.postgres import FreshDatabase
+from tests.fixtures.postgres import EVERY_POSTGRES, FreshDatabase
 from tests.integration.transforms.oracle import prepare
 from tests.integration.warehouse.test_reader_to_mirror import MirrorReplay
 from warehouse.checksum import bucket_checksums, postgres_expressions
@@ -27,6 +27,14 @@ TABLES = (
     "CREATE TABLE public.others (id int PRIMARY KEY, v text)",
     "INSERT INTO items SELECT i, 'sku' || i, i, i / 3.0, repeat('n', i) FROM generate_series(1, 40) AS i",
     "INSERT INTO others SELECT i, 'v' || i FROM generate_series(1, 10) AS i",
+)
+PARTITIONED = (
+    "DROP TABLE items",
+    "CREATE TABLE public.items (id int PRIMARY KEY, sku text, note text) PARTITION BY RANGE (id)",
+    "CREATE TABLE items_low PARTITION OF items FOR VALUES FROM (0) TO (20)",
+    "CREATE TABLE items_high (note text, id int PRIMARY KEY, sku text)",
+    "ALTER TABLE items ATTACH PARTITION items_high FOR VALUES FROM (20) TO (2000)",
+    "INSERT INTO items SELECT i, 'sku' || i, repeat('n', i) FROM generate_series(1, 40) AS i",
 )
 TOUCH = "UPDATE items SET note = note || '.' WHERE id % 4 = 1"
 MORE = "INSERT INTO items (id, sku) SELECT i, 'more' || i FROM generate_series(101, 110) AS i"
@@ -169,3 +177,42 @@ def test_a_renamed_table_stops_alone(database: FreshDatabase, warehouse: Warehou
         reader.close()
     assert "public.items is called public.things now" in shop.mirror.stopped("shop")["public.items"].problem
     shop.assert_equal("public.others")
+
+
+@pytest.mark.parametrize("then", ["nothing", "a row", "another column"])
+def test_what_no_row_announced_is_followed_where_the_mirror_stands_at_the_catalogs_point(
+    database: FreshDatabase, warehouse: Warehouse, then: str
+) -> None:
+    shop = Shop(database, warehouse)
+    shop.source.transaction("ALTER TABLE items ADD extra int DEFAULT 5, DROP sku, ALTER note TYPE varchar", OTHER)
+    shop.source.catch_up()
+    with database.connect() as connection:
+        shop.mirror.follow("shop", describe(connection, ["public.items", "public.others"]))
+    shop.assert_equal("public.items", "public.others")
+    if then == "another column":
+        shop.source.transaction("ALTER TABLE items ADD more text DEFAULT 'm'", TOUCH)
+    elif then == "a row":
+        shop.source.transaction(TOUCH)
+    shop.source.catch_up()
+    shop.assert_equal("public.items", "public.others")
+
+
+def test_a_default_of_a_partitioned_table_is_that_of_its_partitions(
+    database: FreshDatabase, warehouse: Warehouse
+) -> None:
+    shop = Shop(database, warehouse, *PARTITIONED)
+    shop.source.transaction("ALTER TABLE items ADD extra int DEFAULT 5", TOUCH, "DELETE FROM items WHERE id = 30")
+    shop.source.catch_up()
+    shop.assert_equal("public.items")
+
+
+@EVERY_POSTGRES
+@pytest.mark.parametrize(
+    "case", ["a column with a default", "one dropped and added under its name", "the last column renamed"]
+)
+def test_is_followed_on_every_version(database: FreshDatabase, warehouse: Warehouse, case: str) -> None:
+    shop = Shop(database, warehouse)
+    for statements in FOLLOWED[case]:
+        shop.source.transaction(*statements, OTHER)
+    shop.source.catch_up()
+    shop.assert_equal("public.items", "public.others")
