@@ -18,6 +18,9 @@ def test_a_pattern_is_planned_checked_mirrored_and_verified(bridge: Bridge) -> N
     done = bridge.causeway("run", "--lane", "analytical", "--until-caught-up", environment=said)
     assert done.code == 0, done.err
     assert "public.scratch is left out: it has no key" in done.err
+    status = bridge.causeway("status", "--json").json
+    assert status["lanes"]["analytical"]["sources"]["shop"]["value_exceptions"] == 1  # NaN, which no DECIMAL holds
+    assert "values kept as text" in bridge.causeway("status").out
     verified = bridge.causeway("verify", "shop", "--json")
     assert verified.code == 0, verified.err
     assert "public.ledger" in {table["table"] for table in verified.json["tables"]}

@@ -12,6 +12,7 @@ from transforms.forms.form import Form
 
 UNCONSTRAINED_SCALE = 10  # of numeric without a precision: DECIMAL(38, 10)
 MOST_DIGITS = 38
+_NARROW = 18  # digits of a DECIMAL that DuckDB holds in 64 bits
 _WIDEST_SCALE = 18  # of numeric(p, s) with p above 38: leaves 20 digits before the point
 _TYPMOD_HEADER = 4
 _SHORT_DIGITS = (
@@ -24,6 +25,7 @@ _MONEY_DIGITS, _MONEY_SCALE = 19, 2
 class Numeric(Form):
     """numeric. `exact`: every finite value fits, so that only NaN does not."""
 
+    precision: int
     scale: int
     exact: bool
 
@@ -33,12 +35,35 @@ class Numeric(Form):
 
     def cast(self, text: str) -> str:
         """A cast to DECIMAL rounds in silence: where the column may hold more decimals, such a value is not held."""
-        cast = f"TRY_CAST({text} AS {self.duckdb})"
+        cast = self._cast(text)
         if self.exact:
             return cast
         digits = self.scale + 1
         rounds = rf"length({text}) > {digits} AND regexp_matches({text}, '\.\d{{{self.scale}}}\d*[1-9]')"
         return f"CASE WHEN {rounds} THEN NULL ELSE {cast} END"
+
+    def _cast(self, text: str) -> str:
+        """SQL from text to the DECIMAL, by way of 64 bits wherever the digits fit them.
+
+        DuckDB 1.5 reads text into a DECIMAL of more than 18 digits a hundred times as slowly: 4 to 17 us a value, against 0.07 us
+        through a narrow DECIMAL, and 0.3 us for the parts before and behind the point.
+        """
+        wide = f"TRY_CAST({text} AS {self.duckdb})"
+        if self.precision <= _NARROW or self.scale > _NARROW:
+            return wide
+        scale = min(self.scale, _NARROW - 1 if self.exact else UNCONSTRAINED_SCALE)
+        # Never more than `scale` decimals: numeric(p, s) always has s of them, other text of that length at most so many.
+        longest = _NARROW + 1 if self.exact and scale == self.scale else scale + len("0.")
+        narrow = f"CAST(TRY_CAST({text} AS DECIMAL({_NARROW},{scale})) AS {self.duckdb})"
+        before = f"TRY_CAST(TRY_CAST(split_part({text}, '.', 1) AS BIGINT) AS {self.duckdb})"
+        behind = (
+            f"CAST(TRY_CAST('0.' || split_part({text}, '.', 2) AS DECIMAL({_NARROW},{self.scale})) AS {self.duckdb})"
+        )
+        parts = f"CASE WHEN starts_with({text}, '-') THEN {before} - {behind} ELSE {before} + {behind} END"
+        return f"""coalesce(CASE
+            WHEN length({text}) <= {longest} THEN {narrow}
+            WHEN strpos({text}, '.') BETWEEN 2 AND {_NARROW + 1} THEN TRY_CAST({parts} AS {self.duckdb})
+            END, {wide})"""
 
     def suspect(self, text: str) -> str:
         words = f"{text} >= 'A' OR starts_with({text}, '-I')"  # NaN, Infinity, -Infinity
@@ -57,7 +82,7 @@ class Numeric(Form):
 def numeric(kind: ColumnType) -> Numeric:
     """Return the form of a numeric with this modifier."""
     precision, scale, exact = decimal_parts(kind.typmod)
-    return Numeric(duckdb=f"DECIMAL({precision},{scale})", scale=scale, exact=exact)
+    return Numeric(duckdb=f"DECIMAL({precision},{scale})", precision=precision, scale=scale, exact=exact)
 
 
 def decimal_parts(typmod: int) -> tuple[int, int, bool]:
@@ -102,10 +127,8 @@ class Money(Form):
 
     def cast(self, text: str) -> str:
         """Text as under lc_monetary = C, which writes two decimals whatever the database's own has."""
-        if self.scale == _MONEY_SCALE:
-            return f"TRY_CAST(translate({text}, '$,', '') AS {self.duckdb})"
-        units = f"CAST(translate({text}, '$,.', '') AS DECIMAL({_MONEY_DIGITS},0))"
-        smallest = f"{1:.{self.scale}f}"[:-1] + "1" if self.scale else "1"
+        units = f"CAST(TRY_CAST(translate({text}, '$,.', '') AS BIGINT) AS DECIMAL({_MONEY_DIGITS},0))"
+        smallest = f"0.{'1'.zfill(self.scale)}" if self.scale else "1"
         return f"TRY_CAST({units} * CAST('{smallest}' AS DECIMAL({self.scale + 1},{self.scale})) AS {self.duckdb})"
 
     def of_postgres(self, value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from cdc.catalog import describe
+from cdc.column_types import ColumnType, TypeKind
 from cdc.relation import Column
 from tests.fixtures.postgres import FreshDatabase
 from tests.integration.transforms.oracle import prepare
@@ -281,6 +283,21 @@ def test_a_value_that_does_not_fit_is_null_and_its_text_has_the_sources_checksum
         text, expected = rendered(source, column, value)
         is_null, checksum, *others = cast(duck, column, text)
         assert (is_null, checksum, others) == (True, None, [expected, expected, True]), text
+
+
+@pytest.mark.parametrize(("decimals", "held"), [(0, "-123456"), (1, "-12345.6"), (2, "-1234.56"), (3, "-123.456")])
+def test_money_has_as_many_decimals_as_the_databases_locale(
+    source: psycopg.Connection, duck: duckdb.DuckDBPyConnection, decimals: int, held: str
+) -> None:
+    """The session's own lc_monetary writes two, whatever the smallest unit is."""
+    column = replace(column_of(source, "money"), type=ColumnType(kind=TypeKind.BASE, oid=790, typmod=decimals))
+    text, expected = rendered(source, column, "-1234.56")
+    assert text == "-$1,234.56"
+    is_null, checksum, _, of_any_text, _ = cast(duck, column, text)
+    assert (is_null, checksum, of_any_text, expected) == (False, held, held, held)
+    assert duck.execute(f"SELECT CAST({cast_sql(column, 't')} AS VARCHAR) FROM (SELECT ? AS t)", [text]).fetchone() == (
+        held,
+    )
 
 
 def test_null_stays_null_on_both_sides(source: psycopg.Connection, duck: duckdb.DuckDBPyConnection) -> None:
