@@ -197,6 +197,7 @@ class SourceSession:
             for oid, record in self._following.records.items()
         }
         self.value_exceptions = sum(counts.values())  # values kept as text, as of the last commit
+        self._recount = False  # the open transaction may have changed that
         self._rows = self._transactions = 0
 
     def _begin(self) -> None:
@@ -209,8 +210,9 @@ class SourceSession:
         failpoint("mirror.before_commit")
         self._connection.execute("COMMIT")
         self._open = False
-        if self.value_exceptions or any(self._exceptions.get(oid) for oid in self._following.written):
+        if self._recount:
             self.value_exceptions = sum(value_exceptions.counts(self._connection, self._source).values())
+            self._recount = False
         self._following.committed()
         self._histories.committed()
         if self._histories.changed:
@@ -244,6 +246,7 @@ class SourceSession:
         oid = table.relation.oid
         check_keys(self._connection, table, changes.rows)
         kept = record.state in _KEEPING and not table.fresh
+        had_exceptions = self._exceptions[oid]
         history = self._histories.writer(table, batch, self._rows) if kept else None
         for piece in self._histories.pieces(changes, batch) if history is not None else (changes,):
             self._exceptions[oid] = apply_changes(
@@ -254,6 +257,7 @@ class SourceSession:
                 upserts=self._catching_up(record),
                 record=history,
             )
+        self._recount = self._recount or had_exceptions or self._exceptions[oid]
         self._following.written.add(oid)
 
     def _completed(self, table: MirrorTable, record: TableRecord, changes: TableChanges) -> TableChanges:

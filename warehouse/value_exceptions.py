@@ -17,7 +17,11 @@ from warehouse.names import MirrorTable, key_text, literal, quoted
 
 _LSN_TEXT = "printf('%X/%X', f._lsn >> 32, f._lsn & 4294967295)"
 
-_COUNTS = 'SELECT "schema", "table", count(*) FROM meta.value_exceptions WHERE source = ? GROUP BY ALL'
+_COUNTS = """
+    SELECT e."schema", e."table", count(*) FROM meta.value_exceptions AS e
+    JOIN meta.tables AS t ON t.source = e.source AND t.mirror_schema = e."schema" AND t.table_name = e."table"
+    WHERE e.source = ? AND t.state <> 'dropped' GROUP BY ALL
+"""
 
 
 def record_misfits(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: str) -> bool:
@@ -48,7 +52,7 @@ def forget_table(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> N
 
 
 def counts(connection: duckdb.DuckDBPyConnection, source: str) -> dict[tuple[str, str], int]:
-    """Return how many values are kept of each table of a source, by the mirror's schema and name; none of the others."""
+    """Return how many values are kept of each mirror of a source, by its schema and name; none of the others, nor of histories."""
     rows = connection.execute(_COUNTS, [source]).fetchall()
     return {(schema, table): int(count) for schema, table, count in rows}
 
