@@ -17,6 +17,7 @@ from cdc.batch import META_COLUMNS
 from cdc.relation import Column, Relation, ReplicaIdentity
 from cdc.table_facts import CatalogColumn, TableFacts
 from config.errors import CausewayError, ErrorKind
+from warehouse.names import MirrorTable
 from warehouse.type_changes import TypeChange, type_change
 
 
@@ -72,6 +73,18 @@ def check_capturable(source: str, relation: Relation) -> None:
         raise CausewayError(
             ErrorKind.SCHEMA, message, hint=hint, source=source, table=relation.qualified_name
         ) from error
+
+
+def check_names(source: str, relations: Sequence[Relation]) -> None:
+    """Refuse two tables with one mirror: DuckDB's names are case-insensitive, and public's schema is the source's."""
+    seen: dict[str, Relation] = {}
+    for relation in relations:
+        name = MirrorTable(source, relation).name.casefold()
+        if name in seen:
+            both = f"{seen[name].qualified_name} and {relation.qualified_name}"
+            message = f"{source}: the tables {both} would have one mirror, {name}."
+            raise CausewayError(ErrorKind.SCHEMA, message, hint="Leave one of them out.", source=source)
+        seen[name] = relation
 
 
 def check_followable(relation: Relation) -> None:

@@ -7,8 +7,8 @@ the source's reader must start again from `position`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import duckdb
@@ -20,13 +20,14 @@ from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from warehouse import copying, tables, value_exceptions
 from warehouse.apply import apply_changes, check_keys
-from warehouse.evolution import Unfollowable, check_capturable
+from warehouse.batch_order import check_order
+from warehouse.evolution import Unfollowable, check_capturable, check_names
 from warehouse.following import Following
 from warehouse.histories import Histories, WantedHistory
 from warehouse.lookups import LookUp, with_values
 from warehouse.names import MirrorTable, mirror_schema
 from warehouse.positions import forget_position, read_position, write_position
-from warehouse.store import Warehouse, translate
+from warehouse.store import Warehouse, translated
 from warehouse.tables import TableRecord, TableState
 
 _KEEPING = (
@@ -69,9 +70,8 @@ class SourceSession:
         self._lost = False
         for relation in relations:
             check_capturable(self._source, relation)
-        self._check_names(relations)
-        with _Translated("beginning a snapshot", self._source):
-            self._begin()
+        check_names(self._source, relations)
+        with self._between_batches("beginning a snapshot"):
             copying.forget_all(self._connection, self._source)
             tables.recreate(self._connection, self._source, relations)
             for relation in relations:
@@ -79,7 +79,6 @@ class SourceSession:
             forget_position(self._connection, self._source)
             self._following.start(relations)
             self._histories.begin_snapshot(relations)
-            self._commit()
         self._load()
 
     def captured(self, relations: Sequence[Relation], troubles: Mapping[str, str]) -> tuple[str, ...]:
@@ -87,15 +86,13 @@ class SourceSession:
 
         `troubles`: captured tables that the source can't give any more. CausewayError SCHEMA where one never had a mirror.
         """
-        self._check_names(relations)
+        check_names(self._source, relations)
         self._captured = frozenset(relation.qualified_name for relation in relations) | troubles.keys()
         if troubles:
             self._stop_troubled(troubles)
         if any(record.relation.qualified_name not in self._captured for record in self.records()):
-            with _Translated("looking at the captured tables", self._source):
-                self._begin()
+            with self._between_batches("looking at the captured tables"):
                 tables.drop_others(self._connection, self._source, self.records(), self._captured)
-                self._commit()
             self._load()
         return copying.uncopied(self.records(), relations)
 
@@ -104,24 +101,20 @@ class SourceSession:
         for table in troubles.keys() - records.keys():
             message = f"{self._source}: the table {table} {troubles[table]}."
             raise CausewayError(ErrorKind.SCHEMA, message, source=self._source, table=table)
-        with _Translated("stopping tables", self._source):
-            self._begin()
+        with self._between_batches("stopping tables"):
             for table, problem in troubles.items():
                 if not records[table].stopped:
                     copying.forget(self._connection, self._source, records[table].relation)
                     at = self._position.lsn if self._position is not None else None
                     self._following.stop(records[table], problem, None, at)
-            self._commit()
         self._load()
 
     def follow(self, relations: Sequence[Relation]) -> None:
         """Bring mirrors to the versions that the source has exactly at the stored position, though no row came since they changed."""
         if self._open or self._position is None or not self._following.behind(relations):
             return
-        with _Translated("following the catalog", self._source):
-            self._begin()
+        with self._between_batches("following the catalog"):
             self._following.follow_catalog(relations, self._position.lsn)
-            self._commit()
 
     def copies(self) -> tuple[CopyProgress, ...]:
         """Return how far the unfinished copies of tables are."""
@@ -130,17 +123,15 @@ class SourceSession:
     def begin_copy(self, progress: CopyProgress) -> None:
         """Begin to copy a table, from its first row."""
         check_capturable(self._source, progress.relation)
-        with _Translated(f"beginning to copy {progress.table}", self._source):
-            self._begin()
+        with self._between_batches(f"beginning to copy {progress.table}"):
             copying.begin(self._connection, self._source, progress, self.records())
-            self._commit()
         self._load()
 
     def apply(self, batch: ChangeBatch) -> None:
         """Apply a batch, and commit it with its position where it is complete."""
-        self._check(batch)
+        check_order(self._source, batch, self._position, is_open=self._open, lost=self._lost)
         try:
-            with _Translated("applying a batch", self._source, lsn=batch.position.lsn):
+            with translated(f"applying a batch of {self._source}", source=self._source, lsn=batch.position.lsn):
                 if batch.copy is not None:
                     self._apply_copied(batch, batch.copy)
                     return
@@ -156,11 +147,8 @@ class SourceSession:
         """Remove what is older than the histories' retention, in a transaction of its own; return how many rows went."""
         if self._open:
             return 0
-        with _Translated("pruning histories", self._source):
-            self._begin()
-            gone = self._histories.prune(self._exact(), now)
-            self._commit()
-        return gone
+        with self._between_batches("pruning histories"):
+            return self._histories.prune(self._exact(), now)
 
     def _exact(self) -> list[Relation]:
         """Tables whose mirrors are exact: only of these a history can begin, or go on."""
@@ -177,7 +165,7 @@ class SourceSession:
             with suppress(duckdb.Error):  # a COMMIT that failed has rolled back already, a failed file has nothing open
                 self._connection.execute("ROLLBACK")
             self._open, self._lost = False, True
-            with _Translated("reading what is durable", self._source):
+            with translated(f"reading what is durable of {self._source}", source=self._source):
                 self._load()
 
     def close(self) -> None:
@@ -199,6 +187,20 @@ class SourceSession:
         self.value_exceptions = sum(counts.values())  # values kept as text, as of the last commit
         self._recount = False  # the open transaction may have changed that
         self._rows = self._transactions = 0
+
+    @contextmanager
+    def _between_batches(self, doing: str) -> Iterator[None]:
+        """A transaction of its own; one that fails leaves nothing, and no piece of a batch is lost by it."""
+        lost = self._lost
+        try:
+            with translated(f"{doing} of {self._source}", source=self._source):
+                self._begin()
+                yield
+                self._commit()
+        except BaseException:
+            self.rollback()
+            self._lost = lost
+            raise
 
     def _begin(self) -> None:
         if not self._open:
@@ -336,65 +338,6 @@ class SourceSession:
         """Whether the mirror may hold rows that its inserts bring again: it was copied while the log went on."""
         exact_from = record.exact_from
         return exact_from is not None and (self._position is None or self._position.lsn < exact_from)
-
-    def _check(self, batch: ChangeBatch) -> None:
-        """Progress is monotonic: what is durable already is never applied again, and no piece is applied without the others."""
-        stored, given = self._position, batch.position
-        if self._lost:
-            raise self._bug(
-                batch, "follows pieces that were rolled back; the reader must start from the stored position"
-            )
-        if batch.kind is BatchKind.REPAIR:  # may move the position anywhere: to another slot's, or another cluster's
-            if stored is None:
-                raise self._bug(batch, "repairs a mirror that is not whole")
-            return
-        if batch.kind is BatchKind.SNAPSHOT and stored is not None:
-            raise self._bug(
-                batch, f"is a snapshot's, but the source is durable at {stored.lsn}; begin_snapshot comes first"
-            )
-        if batch.kind is BatchKind.COPY and (stored is None or given.lsn != stored.lsn or self._open):
-            raise self._bug(batch, "is a copied chunk, which comes between two batches and at the stored position")
-        if batch.kind is BatchKind.COPY:
-            return
-        if batch.kind is BatchKind.STREAM and stored is None:
-            raise self._bug(batch, "came before the source's snapshot was whole")
-        if stored is None or given.lsn > stored.lsn or (given.lsn == stored.lsn and not self._repeats(batch)):
-            return
-        raise self._bug(batch, f"is not above the stored position {stored.lsn}")
-
-    def _repeats(self, batch: ChangeBatch) -> bool:
-        """A batch at the stored LSN may only be an empty one; a piece may not know yet where its transaction ends."""
-        return batch.complete and batch.row_count > 0
-
-    def _check_names(self, relations: Sequence[Relation]) -> None:
-        """Two tables must not share a mirror: DuckDB's names are case-insensitive, and public's schema is the source's."""
-        seen: dict[str, Relation] = {}
-        for relation in relations:
-            name = MirrorTable(self._source, relation).name.casefold()
-            if name in seen:
-                both = f"{seen[name].qualified_name} and {relation.qualified_name}"
-                message = f"{self._source}: the tables {both} would have one mirror, {name}."
-                raise CausewayError(ErrorKind.SCHEMA, message, hint="Leave one of them out.", source=self._source)
-            seen[name] = relation
-
-    def _bug(self, batch: ChangeBatch, problem: str) -> CausewayError:
-        message = f"{self._source}: the batch that ends at {batch.position.lsn} {problem}."
-        return CausewayError(ErrorKind.INTERNAL, message, source=self._source, lsn=batch.position.lsn)
-
-
-class _Translated:
-    """DuckDB's exceptions in this block become the bridge's."""
-
-    def __init__(self, doing: str, source: str, **objects: object) -> None:
-        self._doing = f"{doing} of {source}"
-        self._objects = {"source": source, **objects}
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, duckdb.Error):
-            raise translate(error, self._doing, **self._objects) from error
 
 
 def _first_seq(changes: TableChanges) -> int:

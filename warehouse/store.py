@@ -143,6 +143,15 @@ def translate(error: duckdb.Error, doing: str, **objects: object) -> CausewayErr
     return CausewayError(kind, f"DuckDB failed while {doing}: {words}.", hint=hint, **objects)
 
 
+@contextmanager
+def translated(doing: str, **objects: object) -> Iterator[None]:
+    """DuckDB's exceptions in this block become the bridge's."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise translate(error, doing, **objects) from error
+
+
 def _config(settings: WarehouseSettings) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "memory_limit": settings.memory_limit,

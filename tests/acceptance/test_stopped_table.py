@@ -13,7 +13,7 @@ def test_a_stopped_table_is_named_and_stops_nothing_else(bridge: Bridge) -> None
     with bridge.server.connect("shop", autocommit=True) as connection:
         connection.execute("CREATE TABLE ledger (id int PRIMARY KEY, amount int)")
         connection.execute("INSERT INTO ledger VALUES (1, 1)")
-    bridge.change_settings({"sources": {"shop": {"tables": ["public.*"]}}})
+    bridge.change_settings({"sources": {"shop": {"tables": ["public.*"]}}, "warehouse": {"history": "30 days"}})
     assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
     with bridge.server.connect("shop", autocommit=True) as connection:
         connection.execute("ALTER TABLE ledger ALTER amount TYPE text, ADD note text DEFAULT 'n'")
@@ -31,6 +31,32 @@ def test_a_stopped_table_is_named_and_stops_nothing_else(bridge: Bridge) -> None
     shown = bridge.causeway("query", "SELECT company_name FROM shop.customers", "--json")
     assert "Goes on" in shown.out
     assert "another type" in bridge.causeway("query", "SELECT problem FROM meta.tables WHERE state = 'stopped'").out
+
+
+def test_a_stopped_table_is_repaired_by_a_copy_and_its_history_begins_anew(bridge: Bridge) -> None:
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        connection.execute("CREATE TABLE ledger (id int PRIMARY KEY, amount int)")
+        connection.execute("INSERT INTO ledger VALUES (1, 1), (2, 2)")
+    bridge.change_settings({"sources": {"shop": {"tables": ["public.*"]}}, "warehouse": {"history": True}})
+    assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        connection.execute("ALTER TABLE ledger ALTER amount TYPE text")
+        connection.execute("UPDATE ledger SET amount = 'many' WHERE id = 1")
+        connection.execute("DELETE FROM ledger WHERE id = 2")
+    assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
+    copied = bridge.causeway("copy", "shop", "public.ledger")
+    assert copied.code == 0, copied.err
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        connection.execute("INSERT INTO ledger VALUES (3, 'more')")
+    assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
+    assert not bridge.causeway("status", "--json").json["lanes"]["analytical"]["stopped_tables"]["shop"]
+    assert bridge.causeway("verify", "shop").code == 0
+    now = "SELECT id, amount FROM history.shop.ledger_as_of(now() + INTERVAL 1 HOUR) ORDER BY id"
+    shown = bridge.causeway("query", now, "--json")
+    assert [(row["id"], row["amount"]) for row in shown.json] == [(1, "many"), (3, "more")], shown.out
+    early = bridge.causeway("query", "FROM history.shop.ledger_as_of('2020-01-01')")
+    assert early.code != 0
+    assert "the history of shop.ledger begins at" in early.err
 
 
 def test_a_dropped_table_or_one_without_its_key_stops_nothing_else(bridge: Bridge) -> None:
