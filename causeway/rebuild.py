@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.progress import track
 
 from causeway.runfiles import RunFolder
-from causeway.sources import catalog_asker, connect_source, find_source, naming, with_tables
-from causeway.verdict import SourceVerdict
-from causeway.verify import compare_all
+from causeway.sources import connect_source, find_source, naming, with_tables
+from causeway.verdict import SourceVerdict, not_there
+from causeway.verify import compare_all, opened_mirror
 from cdc import preconditions, publications, slots
 from cdc.batch import Position
-from cdc.catalog import describe, server_facts
+from cdc.catalog import find_described, server_facts
 from cdc.connection import PlainConnection
 from cdc.exported_snapshot import consistent_view
 from cdc.slots import Step
@@ -30,7 +30,6 @@ from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from config.settings import Lane, Settings, SourceSettings
 from loaders.state import forget_position, read_position
-from warehouse.mirror import Mirror
 from warehouse.rebasing import prepare_tables
 from warehouse.store import Warehouse
 
@@ -159,26 +158,24 @@ class _Rebuilding:
                 system_identifier=facts.system_identifier,
                 timeline=facts.timeline,
             )
-            relations = describe(view.connection, source.table_names)
+            relations, missing = find_described(view.connection, source.table_names)
             prepare_tables(warehouse, name, relations, position.lsn)
-            ask = catalog_asker(self._settings.sources)
             quiet = console is None or not console.is_terminal
             each = track(relations, f"comparing {name}", console=console, disable=quiet, transient=True)
-            with warehouse.querying():
-                tables = compare_all(warehouse, name, view, relations, ask, each=each, repair=True, position=moved)
-            return SourceVerdict(source=name, lsn=view.lsn, tables=tables)
+            with warehouse.querying(), opened_mirror(self._settings, warehouse) as mirror:
+                tables = compare_all(warehouse, name, view, relations, mirror, each=each, repair=True, position=moved)
+            return SourceVerdict(source=name, lsn=view.lsn, tables=[*tables, *map(not_there, missing)])
 
     def _position(self) -> Position | None:
         if self._lane is Lane.OPERATIONAL:
             return read_position(self._settings.state, self._name, self._lane.value)
         if not self._settings.warehouse.path.exists():
             return None
-        with Warehouse.open(self._settings.warehouse) as warehouse:
-            mirror = Mirror(warehouse)
-            try:
-                return mirror.position(self._name)
-            finally:
-                mirror.close()
+        with (
+            Warehouse.open(self._settings.warehouse) as warehouse,
+            opened_mirror(self._settings, warehouse) as mirror,
+        ):
+            return mirror.position(self._name)
 
     def _connected(self) -> PlainConnection:
         return connect_source(self._name, self._source, "rebuild")

@@ -8,7 +8,8 @@ mirror stays at C for as long as it takes, and what differs is mended from the s
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from rich.console import Console
@@ -27,7 +28,6 @@ from cdc.catalog import find_described
 from cdc.exported_snapshot import ConsistentView, consistent_view
 from cdc.lsn import Lsn
 from cdc.relation import Relation
-from cdc.table_facts import AskCatalog
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings
 from warehouse.mirror import Mirror
@@ -55,10 +55,8 @@ def verify_source(
             relations, missing = find_described(view.connection, wanted)
             quiet = console is None or not console.is_terminal
             each = track(relations, f"verifying {name}", console=console, disable=quiet, transient=True)
-            with warehouse.querying():
-                tables = compare_all(
-                    warehouse, name, view, relations, catalog_asker(settings.sources), each=each, repair=repair
-                )
+            with warehouse.querying(), opened_mirror(settings, warehouse) as mirror:
+                tables = compare_all(warehouse, name, view, relations, mirror, each=each, repair=repair)
             return SourceVerdict(source=name, lsn=view.lsn, tables=[*tables, *map(not_there, missing)])
 
 
@@ -85,7 +83,7 @@ def compare_all(
     name: str,
     view: ConsistentView,
     relations: Sequence[Relation],
-    ask: AskCatalog,
+    mirror: Mirror,
     *,
     repair: bool,
     each: Iterable[Relation] | None = None,
@@ -96,35 +94,31 @@ def compare_all(
     each: the relations again, as something that shows progress. position: stored with what is mended, in one transaction; None
     leaves it where it is.
     """
-    mirror = Mirror(warehouse, ask)
     verdicts: list[TableVerdict] = []
     repaired: dict[int, Comparison] = {}
-    try:
-        stored = mirror.position(name)
-        assert stored is not None, "what has no position was refused before"
-        mirror.follow(name, relations)
-        with reading(warehouse) as cursor:
-            problems = not_comparable(cursor, name, relations, view.lsn)
-            for relation in each or relations:
-                if relation.qualified_name in problems:
-                    problem = problems[relation.qualified_name]
-                    verdicts.append(TableVerdict(table=relation.qualified_name, problem=problem))
-                    continue
-                with compared(view.connection, cursor, name, relation) as comparison:
-                    if repair and comparison.differences is not None:
-                        pieces = repair_pieces(view.connection, comparison.differences, position or stored, view.lsn)
-                        rows = apply_pieces(mirror, pieces)
-                        comparison.verdict = replace(comparison.verdict, repaired_rows=rows)
-                        repaired[len(verdicts)] = comparison
-                    verdicts.append(comparison.verdict)
-        if repaired or position is not None:
-            commit(mirror, position or stored)
-        with reading(warehouse) as cursor:
-            for number, comparison in repaired.items():
-                left = still_differing(comparison, cursor, name)
-                verdicts[number] = replace(comparison.verdict, differing_ranges=left)
-    finally:
-        mirror.close()
+    stored = mirror.position(name)
+    assert stored is not None, "what has no position was refused before"
+    mirror.follow(name, relations)
+    with reading(warehouse) as cursor:
+        problems = not_comparable(cursor, name, relations, view.lsn)
+        for relation in each or relations:
+            if relation.qualified_name in problems:
+                problem = problems[relation.qualified_name]
+                verdicts.append(TableVerdict(table=relation.qualified_name, problem=problem))
+                continue
+            with compared(view.connection, cursor, name, relation) as comparison:
+                if repair and comparison.differences is not None:
+                    pieces = repair_pieces(view.connection, comparison.differences, position or stored, view.lsn)
+                    rows = apply_pieces(mirror, pieces)
+                    comparison.verdict = replace(comparison.verdict, repaired_rows=rows)
+                    repaired[len(verdicts)] = comparison
+                verdicts.append(comparison.verdict)
+    if repaired or position is not None:
+        commit(mirror, position or stored)
+    with reading(warehouse) as cursor:
+        for number, comparison in repaired.items():
+            left = still_differing(comparison, cursor, name)
+            verdicts[number] = replace(comparison.verdict, differing_ranges=left)
     return verdicts
 
 
@@ -149,6 +143,17 @@ def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> 
             capture=settings.capture,
             until={name: lsn},
         ).run()
+    finally:
+        mirror.close()
+
+
+@contextmanager
+def opened_mirror(settings: Settings, warehouse: Warehouse) -> Iterator[Mirror]:
+    """The mirrors of a warehouse, as the analytical lane has them; closed at the end."""
+    sources = settings.sources
+    mirror = Mirror(warehouse, catalog_asker(sources), row_reader(sources), history=settings.history_of)
+    try:
+        yield mirror
     finally:
         mirror.close()
 

@@ -24,8 +24,10 @@ from cdc.driver_errors import translate
 from cdc.relation import Relation
 from cdc.snapshot import output_functions, text_column_list, text_columns
 
-KEY, NUMBER = "_causeway_key", "_causeway_number"  # md5 of the key's text, number of the row
-BUCKET = "_causeway_bucket"
+# Columns of the tables that are returned, beside columns that are named as the source's: no identifier has more than 63 bytes.
+KEY = "md5 of the text of the key".ljust(64, ".")
+NUMBER = "number of the row".ljust(64, ".")
+_HASH, _NUMBER, _BUCKET = "hash", "number", "bucket"  # in queries, where the source's names are not
 MOST_DIGITS = 6
 _CHUNK_ROWS = 20_000
 _PARTITIONED = "SELECT relkind = 'p' FROM pg_class WHERE oid = %s"
@@ -53,7 +55,7 @@ def bucket_checksums(
     expressions: column name -> Postgres SQL for its canonical text; columns without one are not compared.
     """
     query = sql.SQL("SELECT {0}, count(*), sum({1}) FROM ({2}) AS hashed GROUP BY {0}").format(
-        sql.Identifier(BUCKET), sql.Identifier(NUMBER), _hashed(connection, relation, expressions, digits)
+        sql.Identifier(_BUCKET), sql.Identifier(_NUMBER), _hashed(connection, relation, expressions, digits)
     )
     rows = rows_of(connection, relation, query)
     return {bucket: Checksum(int(count), int(total)) for bucket, count, total in rows}
@@ -72,9 +74,9 @@ def keys_in_buckets(
     A key column has the text of its output function, which is the one that the log and `rows_of_keys` have.
     """
     query = sql.SQL("SELECT {} FROM ({}) AS hashed WHERE {} = ANY ({})").format(
-        _names([KEY, NUMBER, *key_columns(relation)]),
+        _names([_HASH, _NUMBER, *_written_names(relation)]),
         _hashed(connection, relation, expressions, digits),
-        sql.Identifier(BUCKET),
+        sql.Identifier(_BUCKET),
         list(buckets),
     )
     with translated(relation), connection.cursor(name="causeway_keys") as cursor:
@@ -89,7 +91,7 @@ def keys_of_rows(
 ) -> pa.Table:
     """Return the same of the rows with these keys (key columns by name, as text); a key that is gone has no row."""
     inner = _hashed(connection, relation, expressions, 0, keys)
-    query = sql.SQL("SELECT {} FROM ({}) AS hashed").format(_names([KEY, NUMBER, *key_columns(relation)]), inner)
+    query = sql.SQL("SELECT {} FROM ({}) AS hashed").format(_names([_HASH, _NUMBER, *_written_names(relation)]), inner)
     return _keys_table(relation, rows_of(connection, relation, query))
 
 
@@ -99,9 +101,9 @@ def bucket_rows(
     """Return the rows of one bucket, all at once: the columns of `expressions` as canonical text, and `_number`."""
     names = [column.name for column in relation.columns if column.name in expressions]
     query = sql.SQL("SELECT {} FROM ({}) AS hashed WHERE {} = {}").format(
-        _names([*_text_names(names), NUMBER]),
+        _names([*_text_names(names), _NUMBER]),
         _hashed(connection, relation, expressions, digits),
-        sql.Identifier(BUCKET),
+        sql.Identifier(_BUCKET),
         bucket,
     )
     rows = rows_of(connection, relation, query)
@@ -114,7 +116,7 @@ def texts_of_keys(
 ) -> pa.Table:
     """Return the rows with these keys as canonical texts, the columns of `expressions` by name, and KEY."""
     names = [column.name for column in relation.columns if column.name in expressions]
-    columns = _names([KEY, *_text_names(names)])
+    columns = _names([_HASH, *_text_names(names)])
     inner = _hashed(connection, relation, expressions, 0, keys)
     rows = rows_of(connection, relation, sql.SQL("SELECT {} FROM ({}) AS hashed").format(columns, inner))
     return _texts_table([KEY, *names], rows)
@@ -145,7 +147,7 @@ def _hashed(
     digits: int,
     keys: pa.Table | None = None,
 ) -> sql.Composed:
-    """Build the rows with their canonical texts (named by _text_names), the key columns as they are written, and the hashes."""
+    """Build the rows with their canonical texts (named by _text_names), the key columns as they are written (_written_names), and the hashes."""
     assert 0 <= digits <= MOST_DIGITS
     names = [column.name for column in relation.columns if column.name in expressions]
     outputs = output_functions(connection, [relation])
@@ -161,16 +163,16 @@ def _hashed(
         sql.SQL("{} AS {}").format(sql.SQL(expressions[name]), sql.Identifier(text)) for name, text in named.items()
     ]
     written = [
-        sql.SQL("{} AS {}").format(text, sql.Identifier(column.name))
-        for text, column in zip(text_column_list(key, outputs), key.columns, strict=True)
+        sql.SQL("{} AS {}").format(text, sql.Identifier(name))
+        for text, name in zip(text_column_list(key, outputs), _written_names(relation), strict=True)
     ]
     return sql.SQL(
         "SELECT *, substr({hash}, 1, {digits}) AS {bucket} FROM (SELECT *, md5({key}) AS {hash},"
         " ('x' || substr(md5({row}), 1, 15))::bit(60)::int8 AS {number} FROM (SELECT {texts} FROM {rows}) AS t) AS h"
     ).format(
-        hash=sql.Identifier(KEY),
-        bucket=sql.Identifier(BUCKET),
-        number=sql.Identifier(NUMBER),
+        hash=sql.Identifier(_HASH),
+        bucket=sql.Identifier(_BUCKET),
+        number=sql.Identifier(_NUMBER),
         key=joined_text([named[name] for name in key_columns(relation) if name in named]),
         digits=digits,
         row=joined_text(list(named.values())),
@@ -202,8 +204,13 @@ def _from(connection: PlainConnection, relation: Relation, keys: pa.Table | None
 
 
 def _text_names(names: Sequence[str]) -> list[str]:
-    """Name the columns that hold canonical texts: short, whatever the table's columns are called, and unlike any of them."""
+    """Name the columns that hold canonical texts: by number, because a table's own names may be as long as names can be."""
     return [f"text {number}" for number in range(len(names))]
+
+
+def _written_names(relation: Relation) -> list[str]:
+    """Name the key columns as they are written; the table's own columns are never beside these names."""
+    return [f"key {number}" for number in range(len(key_columns(relation)))]
 
 
 def _names(names: Sequence[str]) -> sql.Composed:

@@ -154,10 +154,15 @@ def _copied(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[N
 
 
 def _find_latest(connection: duckdb.DuckDBPyConnection, table: MirrorTable, touched: str) -> None:
-    """Make `_latest`: for each key its last change, and whether the mirror may hold it (one only inserted is new)."""
+    """Make `_latest`: for each key its last change, and whether the mirror may hold it (one only inserted is new).
+
+    The casts are in a query of their own: DuckDB 1.5 fails where TRY() is grouped by (bytea: "failed to bind column reference").
+    """
+    keys = ", ".join(quoted(key.name) for key in table.keys)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE _latest AS
-        SELECT {_typed_keys(table)}, max(c._seq) AS _seq, {touched} AS _touched FROM _changes AS c GROUP BY ALL
+        SELECT {keys}, max(c._seq) AS _seq, {touched} AS _touched
+        FROM (SELECT {_typed_keys(table)}, c._seq, c._op FROM _changes AS c) AS c GROUP BY {keys}
     """)
 
 

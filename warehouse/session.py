@@ -137,6 +137,7 @@ class SourceSession:
                     return
                 self._begin()
                 self._histories.start(self._exact(), self._position)
+                self._repairing = batch.kind is BatchKind.REPAIR
                 self._apply_changes(batch)
                 self._finish(batch)
         except BaseException:
@@ -187,6 +188,7 @@ class SourceSession:
         self.value_exceptions = sum(counts.values())  # values kept as text, as of the last commit
         self._recount = False  # the open transaction may have changed that
         self._rows = self._transactions = 0
+        self._repairing = False
 
     @contextmanager
     def _between_batches(self, doing: str) -> Iterator[None]:
@@ -335,9 +337,14 @@ class SourceSession:
         self._note_caught_up(batch.position)
 
     def _catching_up(self, record: TableRecord) -> bool:
-        """Whether the mirror may hold rows that its inserts bring again: it was copied while the log went on."""
+        """Whether the mirror may hold rows that its inserts bring again: it was copied while the log went on.
+
+        Of a row that a repair brings back at least the exceptions may be there.
+        """
         exact_from = record.exact_from
-        return exact_from is not None and (self._position is None or self._position.lsn < exact_from)
+        return self._repairing or (
+            exact_from is not None and (self._position is None or self._position.lsn < exact_from)
+        )
 
 
 def _first_seq(changes: TableChanges) -> int:

@@ -40,7 +40,7 @@ class Calendar(Form):
         return f"CASE WHEN contains({text}, '(BC)') THEN {moved} ELSE {text} END"
 
     def literal(self, value: str) -> str:
-        return f"replace({self._written(value)}, '(BC)', 'BC')"
+        return self.of_duckdb(value)
 
     def _written(self, value: str) -> str:
         """SQL for DuckDB's own text. That of a TIMESTAMPTZ is a millisecond off past 2**53 ms (year 287396); what it holds is not."""
