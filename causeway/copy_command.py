@@ -14,13 +14,13 @@ from causeway.control import Handler, Request, ask
 from causeway.copying import SourceCopies
 from causeway.lane import LaneLoop
 from causeway.runfiles import RunFolder
+from causeway.source_rows import SourceRows
 from causeway.sources import (
     Sources,
     catalog_asker,
     describe_sources,
     find_source,
     reader_for,
-    row_fetcher,
     row_reader,
     with_tables,
 )
@@ -29,7 +29,7 @@ from cdc.destination import Destination
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings, SourceSettings
 from loaders.outbox import Outbox
-from transforms.compiler import compile_mappings
+from transforms.compiler import compile_each
 from transforms.mapper import BatchMapper
 from transforms.mapping import load_mappings
 from warehouse.mirror import Mirror
@@ -179,9 +179,9 @@ def _destination(settings: Settings, lane: Lane) -> Iterator[Destination]:
         return
     sources = settings.sources_of(Lane.OPERATIONAL)
     mappings = [mapping for mapping in load_mappings(settings.mappings) if mapping.source in sources]
-    mapper = BatchMapper(compile_mappings(mappings, describe_sources(sources)))
+    mapper = BatchMapper(compile_each(mappings, describe_sources(sources)))
     priorities = {name: source.priority for name, source in sources.items()}
-    outbox = Outbox(settings.state, mapper, row_fetcher(sources), priorities)
+    outbox = Outbox(settings.state, mapper, SourceRows(sources).fetch, priorities)
     try:
         yield outbox
     finally:

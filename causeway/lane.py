@@ -125,7 +125,7 @@ class LaneLoop:
         stop: threading.Event,
         capture: CaptureSettings,
         until: Mapping[str, Lsn] | None = None,
-        after_turn: Callable[[], None] | None = None,
+        after_turn: Callable[[], object] | None = None,
         turns: Turns | None = None,
         copies: Mapping[str, SourceCopies] | None = None,
     ) -> None:

@@ -14,7 +14,10 @@ from loguru import logger
 from causeway.control import Handler
 from causeway.copy_command import copies_of, copy_handler
 from causeway.lane import LaneLoop
-from causeway.sources import Sources, describe_sources, reader_for, row_fetcher
+from causeway.mapping_files import MappingFiles
+from causeway.reading_rows import RowReading
+from causeway.source_rows import SourceRows
+from causeway.sources import Sources, reader_for
 from causeway.turns import Turns
 from cdc.lsn import Lsn
 from config.errors import CausewayError, ErrorKind, in_our_words
@@ -22,9 +25,7 @@ from config.settings import Lane, Settings
 from loaders.client import OdooClient
 from loaders.delivery import Deliverer
 from loaders.outbox import Outbox
-from transforms.compiler import compile_mappings
 from transforms.mapper import BatchMapper
-from transforms.mapping import load_mappings
 
 ATTEMPTS_AT_ODOO = 5
 
@@ -43,14 +44,17 @@ class OperationalLane:
         self._delivery_error: CausewayError | None = None
         self._loop: LaneLoop | None = None
         self._deliverer: Deliverer | None = None
+        self._reading: RowReading | None = None
 
     def run(self, until: dict[str, Lsn] | None) -> None:
         """Capture into the outbox and deliver beside it; with `until`, end when nothing is left to deliver either."""
-        relations = describe_sources(self._sources)
-        wanted = [mapping for mapping in load_mappings(self._settings.mappings) if mapping.source in self._sources]
-        compiled = compile_mappings(wanted, relations)
+        files = MappingFiles(self._settings.mappings, self._sources)
         priorities = {name: source.priority for name, source in self._sources.items()}
-        outbox = Outbox(self._settings.state, BatchMapper(compiled), row_fetcher(self._sources), priorities)
+        mapper, rows = BatchMapper(files.current), SourceRows(self._sources)
+        outbox = Outbox(self._settings.state, mapper, rows.fetch, priorities)
+        self._reading = RowReading(
+            self._settings.state, self._sources, mapper=mapper, outbox=outbox, rows=rows, files=files
+        )
         self._deliverer = self._new_deliverer()
         delivery_stop = threading.Event()
         deliver = self._deliver if until is None else self._deliver_or_give_up
@@ -58,11 +62,13 @@ class OperationalLane:
         thread.start()
         try:
             self._capture(outbox, until)
-            if until is not None:
+            if until is not None and not self._stop.is_set():
+                self._reading.finish()
                 self._wait_for_delivery()
         finally:
             delivery_stop.set()
             thread.join(timeout=4.0)
+            self._reading.close()
             outbox.close()
         if self._delivery_error is not None:
             raise self._delivery_error
@@ -72,10 +78,10 @@ class OperationalLane:
         return {"copy": copy_handler(self, self._sources)}
 
     def status(self) -> dict[str, Any]:
-        """What the outbox holds, for the status file."""
-        if self._deliverer is None:
+        """What the outbox holds, what waits to be read and which mappings are broken, for the status file."""
+        if self._deliverer is None or self._reading is None:
             return {}
-        return {"outbox": self._deliverer.backlog().as_dict()}
+        return {"outbox": self._deliverer.backlog().as_dict(), **self._reading.status()}
 
     @property
     def loop(self) -> LaneLoop | None:
@@ -91,6 +97,7 @@ class OperationalLane:
             stop=self._stop,
             capture=self._settings.capture,
             until=until,
+            after_turn=self._reading.work if self._reading is not None else None,
             turns=self.turns,
             copies=copies_of(self._settings, Lane.OPERATIONAL, self._wake),
         )

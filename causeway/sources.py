@@ -1,4 +1,4 @@
-"""The configured sources as the lanes use them: readers, table descriptions, the end of each log, whole rows by key."""
+"""The configured sources as the lanes use them: readers, table descriptions, the end of each log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings, SourceRole, SourceSettings, TableSettings
 
 Sources = Mapping[str, SourceSettings]
-RowFetcher = Callable[[str, Relation, pa.Table], pa.Table]
 
 
 def find_source(settings: Settings, name: str) -> SourceSettings:
@@ -131,16 +130,6 @@ def catalog_asker(sources: Sources) -> AskCatalog:
             return table_facts(connection, oids)
 
     return ask
-
-
-def row_fetcher(sources: Sources) -> RowFetcher:
-    """Return a function that reads whole rows of a source by key, as text: for values that the log left out."""
-
-    def fetch(name: str, relation: Relation, keys: pa.Table) -> pa.Table:
-        with connect_source(name, sources[name], "rows") as connection, naming(name):
-            return fetch_rows(connection, relation, keys)
-
-    return fetch
 
 
 def row_reader(sources: Sources) -> Callable[[str, Relation, pa.Table], tuple[pa.Table, Lsn]]:

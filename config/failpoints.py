@@ -26,6 +26,8 @@ NAMES: tuple[str, ...] = (
     "copy.after_swap",
     "outbox.before_commit",
     "outbox.after_commit",
+    "outbox.before_rows_read",  # rows that were noted have been read and mapped, nothing of it is durable
+    "outbox.after_rows_read",
     "mirror.before_commit",
     "mirror.after_commit",
     "rebuild.slot_dropped",  # the lost slot is gone, the lane's position is the old one

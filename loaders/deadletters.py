@@ -84,12 +84,13 @@ class DeadLetters:
             self._connection.commit()
         if row is None:
             return None
-        *head, canonical_id, mapping_version, source_lsn, committed_at, payload = row
+        *head, canonical_id, mapping_version, source_lsn, committed_at, origin, payload = row
         return _letter(tuple(head)).as_dict() | {
             "canonical_id": canonical_id,
             "mapping_version": mapping_version,
             "source_lsn": source_lsn,
             "committed_at": committed_at.isoformat() if committed_at else None,
+            "origin": origin,
             "record": payload,
             "tried": [{"outcome": outcome, "error": error, "at": at.isoformat()} for outcome, error, at in tried],
             "held_up": [name for (name,) in held_up],

@@ -9,7 +9,7 @@ ORDER BY first_seen_at, arrival LIMIT %(limit)s
 
 -- name: show
 SELECT record_id, entity, source, source_key, status, operation, waits_for, error_kind, error, attempts,
-       first_seen_at, updated_at, canonical_id, mapping_version, source_lsn::text, committed_at, payload
+       first_seen_at, updated_at, canonical_id, mapping_version, source_lsn::text, committed_at, origin, payload
 FROM outbox WHERE record_id = %(record_id)s
 
 -- name: attempts

@@ -56,6 +56,8 @@ def _upsert(seq: int, change: Upsert) -> StagedRow:
         "pending" if record.entity in DELIVERED_ENTITIES else "recorded",
         None,
         answers,
+        change.origin.value,
+        change.begins,
     )
 
 
@@ -82,6 +84,8 @@ def _invalid(seq: int, change: Invalid) -> StagedRow:
         "dead",
         change.error,
         [change.record_id],
+        change.origin.value,
+        change.begins,
     )
 
 
@@ -94,4 +98,4 @@ def _aggregate_id(entity: str, source: str, payload: Mapping[str, str | None]) -
 def _marker(seq: int, kind: str, change: Delete | TruncateAll, key: str) -> StagedRow:
     """A delete has only its key; a truncate has, in the key's place, the pattern of the keys that are gone."""
     staged = (seq, kind, change.record_id, change.entity, change.source, key, "", None, None, None)
-    return (*staged, change.position, change.committed_at, None, None, [])
+    return (*staged, change.position, change.committed_at, None, None, [], change.origin.value, True)

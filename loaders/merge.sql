@@ -16,16 +16,23 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
     committed_at    timestamptz,
     status          text,
     error           text,
-    answers         text[]
+    answers         text[],
+    origin          text,
+    begins          boolean NOT NULL                    -- false: only of a record that is known already
 ) ON COMMIT DELETE ROWS
 
 -- name: copy
 COPY staged (seq, kind, record_id, entity, source, source_key, aggregate_id, payload, content_hash, mapping_version,
-             source_lsn, committed_at, status, error, answers) FROM STDIN
+             source_lsn, committed_at, status, error, answers, origin, begins) FROM STDIN
 
 -- name: keep_last_of_each_record
 DELETE FROM staged s USING staged newer
 WHERE newer.record_id = s.record_id AND newer.seq > s.seq AND s.kind <> 'truncate'
+
+-- name: forget_unbegun
+DELETE FROM staged s
+WHERE NOT s.begins AND s.kind IN ('upsert', 'invalid')
+  AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.record_id = s.record_id)
 
 -- name: forget_truncated
 DELETE FROM staged s USING staged t
@@ -43,15 +50,15 @@ WHERE t.kind = 'truncate' AND o.entity = t.entity AND o.source = t.source AND o.
 
 -- name: upsert
 INSERT INTO outbox AS o (record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload,
-                         content_hash, mapping_version, source_lsn, committed_at, status, error_kind, error)
+                         content_hash, mapping_version, source_lsn, committed_at, status, error_kind, error, origin)
 SELECT record_id, entity, source, source_key, record_id, aggregate_id, 'upsert', payload::jsonb, content_hash,
        mapping_version, source_lsn::pg_lsn, committed_at, status,
-       CASE WHEN kind = 'invalid' THEN 'invalid_record' END, error
+       CASE WHEN kind = 'invalid' THEN 'invalid_record' END, error, origin
 FROM staged WHERE kind IN ('upsert', 'invalid') ORDER BY seq
 ON CONFLICT (record_id) DO UPDATE
 SET aggregate_id = excluded.aggregate_id, operation = 'upsert', payload = excluded.payload,
     content_hash = excluded.content_hash, mapping_version = excluded.mapping_version,
-    source_lsn = excluded.source_lsn, committed_at = excluded.committed_at, stage = 'load', waits_for = NULL,
+    source_lsn = excluded.source_lsn, committed_at = excluded.committed_at, origin = excluded.origin, stage = 'load', waits_for = NULL,
     error_kind = excluded.error_kind, error = excluded.error, attempts = 0, next_attempt_at = NULL, updated_at = now(),
     status = CASE WHEN o.status = 'linked' AND excluded.status = 'pending' THEN 'linked' ELSE excluded.status END
 WHERE o.content_hash <> excluded.content_hash OR o.operation <> 'upsert'
@@ -60,6 +67,7 @@ WHERE o.content_hash <> excluded.content_hash OR o.operation <> 'upsert'
 UPDATE outbox o
 SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
     next_attempt_at = NULL, updated_at = now(), source_lsn = d.source_lsn::pg_lsn, committed_at = d.committed_at,
+    origin = d.origin,
     status = CASE WHEN o.status IN ('linked', 'recorded') THEN o.status ELSE 'pending' END
 FROM staged d
 WHERE d.kind = 'delete' AND o.record_id = d.record_id AND o.operation = 'upsert'

@@ -24,19 +24,25 @@ from config.settings import Lane, StateSettings
 from loaders.identity import resolve_staged
 from loaders.incoming import staged_rows
 from loaders.named_sql import statements
+from loaders.rows_to_read import ReadRows, done, note
 from loaders.state import connect, lock_writers, prepare, scalar, translated
-from transforms.changes import AnyChange
+from transforms.changes import AnyChange, Held, Mapped
+from transforms.lastchanges import Fetch, Found
 
 _LANE = Lane.OPERATIONAL.value
 
-Fetch = Callable[[Relation, pa.Table], pa.Table]
+
+RowFetcher = Callable[[str, Relation, pa.Table, frozenset[int]], Found]
 
 
 class Mapper(Protocol):
     """What the outbox needs of transforms.mapper.BatchMapper."""
 
-    def map(self, batch: ChangeBatch, fetch: Fetch) -> list[AnyChange]:
-        """Return the canonical changes of a batch, the last of each record."""
+    def map(self, batch: ChangeBatch, fetch: Fetch) -> list[Mapped]:
+        """Return the canonical changes of a batch, the last of each record, and rows that must be read later."""
+
+    def forget(self, source: str) -> None:
+        """What was given since the last complete batch is not kept."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -46,13 +52,14 @@ class _Session:
     connection: psycopg.Connection[tuple[Any, ...]]
     staged: int = 0
     pieces: int = 0
+    unbegun: bool = False
     repeats_snapshot: bool = False
 
 
 class Outbox:
     """Destination of the operational lane.
 
-    `fetch` reads whole source rows by key, for values that the log left out: (source, relation, keys) -> rows.
+    `fetch` reads whole source rows by key, for values that the log left out: (source, relation, keys, transactions to see) -> rows.
     `priorities`: source -> priority (lowest first) where several sources know one thing.
     """
 
@@ -60,7 +67,7 @@ class Outbox:
         self,
         settings: StateSettings,
         mapper: Mapper,
-        fetch: Callable[[str, Relation, pa.Table], pa.Table],
+        fetch: RowFetcher,
         priorities: Mapping[str, int],
     ) -> None:
         prepare(settings)
@@ -69,6 +76,7 @@ class Outbox:
         self._fetch = fetch
         self._priorities = dict(priorities)
         self._sessions: dict[str, _Session] = {}
+        self._held_any = True  # an earlier run may have left some
 
     def position(self, source: str) -> Position | None:
         """See Destination."""
@@ -114,16 +122,46 @@ class Outbox:
         """See Destination. Raises CausewayError: STATE where the position would go back; MAPPING from the mapper."""
         source = batch.position.source
         session = self._session(source)
-        changes = self._mapper.map(batch, partial(self._fetch, source))
+        mapped = self._mapper.map(batch, partial(self._fetch, source))
+        held = [one for one in mapped if isinstance(one, Held)]
+        changes = [one for one in mapped if not isinstance(one, Held)]
         with translated(f"applying a batch of {source}"):
+            if held:
+                note(session.connection, held)
+                self._held_any = True
             self._stage(session, changes)
             if batch.complete or batch.kind is BatchKind.SNAPSHOT:
                 self._merge(session, batch)
+
+    def apply_read(self, source: str, changes: Sequence[AnyChange], rows: ReadRows, held: Sequence[Held]) -> None:
+        """Store what rows that were noted to be read have given, and that they were read, in one transaction.
+
+        `held`: rows to be read once more, for a mapping that is broken.
+        """
+        session = self._session(source)
+        with translated(f"storing rows that were read at {source}"):
+            self._stage(session, changes)
+            lock_writers(session.connection)
+            if session.staged:
+                self._merge_staged(session, seen=False)
+            if held:
+                note(session.connection, held)
+            done(session.connection, rows)
+            failpoint("outbox.before_rows_read")
+            session.connection.commit()
+            session.staged = session.pieces = 0
+            failpoint("outbox.after_rows_read")
+
+    def take_held(self) -> bool:
+        """Return whether rows were noted to be read since this was asked last."""
+        held, self._held_any = self._held_any, False
+        return held
 
     def rollback(self) -> None:
         """See Destination."""
         for source in list(self._sessions):
             self._forget(source)
+            self._mapper.forget(source)
 
     def close(self) -> None:
         """See Destination."""
@@ -146,6 +184,7 @@ class Outbox:
             session.connection.close()
 
     def _stage(self, session: _Session, changes: Sequence[AnyChange]) -> None:
+        session.unbegun |= any(not change.begins for change in changes)
         rows = staged_rows(changes, session.staged)
         with session.connection.cursor() as cursor, cursor.copy(_sql("copy")) as copy:
             for row in rows:
@@ -157,7 +196,7 @@ class Outbox:
         connection = session.connection
         lock_writers(connection)
         if session.staged:
-            self._merge_staged(session, batch)
+            self._merge_staged(session, seen=session.repeats_snapshot and batch.kind is BatchKind.SNAPSHOT)
         if batch.complete:
             self._store_position(session, batch)
         failpoint("outbox.before_commit")
@@ -165,17 +204,20 @@ class Outbox:
         session.staged = session.pieces = 0
         failpoint("outbox.after_commit")
 
-    def _merge_staged(self, session: _Session, batch: ChangeBatch) -> None:
+    def _merge_staged(self, session: _Session, *, seen: bool) -> None:
         connection = session.connection
         connection.execute("ANALYZE staged")
         if session.pieces > 1:
             connection.execute(_sql("keep_last_of_each_record"))
+        if session.unbegun:
+            connection.execute(_sql("forget_unbegun"))
+            session.unbegun = False
         for name in ("forget_truncated", "truncate", "upsert", "delete", "aggregates"):
             connection.execute(_sql(name))
         resolve_staged(connection, self._priorities)
         connection.execute(_sql("duplicates"))
         connection.execute(_sql("release_waiting_for_arrivals"))
-        if session.repeats_snapshot and batch.kind is BatchKind.SNAPSHOT:
+        if seen:
             connection.execute(_sql("seen"))
 
     def _store_position(self, session: _Session, batch: ChangeBatch) -> None:

@@ -127,3 +127,22 @@ CREATE TABLE snapshot_seen (
     record_id text NOT NULL,
     PRIMARY KEY (source, record_id)
 );
+
+-- name: version_2
+-- Which way a record's state came: stream, snapshot, looked_up, mapping, repaired. Null: from before this was noted. Without a
+-- default, which would change every row without a word in the log.
+ALTER TABLE outbox ADD COLUMN origin text;
+
+-- Rows that the operational lane reads at their source by key and maps again: their mapping was broken when they changed, a value
+-- that the log leaves out could not be had, or a repair found them different.
+CREATE TABLE rows_to_read (
+    source     text NOT NULL,
+    table_name text NOT NULL,                           -- schema.table
+    mapping    text NOT NULL DEFAULT '',                -- empty: every mapping over the table
+    key        jsonb NOT NULL,                          -- key columns as text; {}: the table was truncated
+    reason     text NOT NULL CHECK (reason IN ('mapping', 'looked_up', 'repaired', 'snapshot')),
+    lsn        pg_lsn NOT NULL,                         -- of the change that could not be mapped
+    xid        bigint NOT NULL DEFAULT 0,               -- its transaction, which a look-up must see
+    noted_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (source, table_name, mapping, key)
+);

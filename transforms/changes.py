@@ -1,4 +1,4 @@
-"""What the batch mapper says of a batch: records to write, to delete, and those that are wrong.
+"""What the batch mapper says of a batch: records to write, to delete, those that are wrong, and rows that must be read later.
 
 Contract: `BatchMapper.map` gives them, the outbox takes them, in `seq` order. At most one a record and batch, except that a
 `TruncateAll` comes before whatever was written after it.
@@ -9,13 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from transforms.record import CanonicalRecord, record_id
 
 
+class Origin(StrEnum):
+    """Which way the state of a record came."""
+
+    STREAM = "stream"
+    SNAPSHOT = "snapshot"
+    LOOKED_UP = "looked_up"  # from the source by key: the log had left an unchanged large value out
+    MAPPING = "mapping"  # read later: its mapping was broken when it changed
+    REPAIRED = "repaired"  # read again because a repair found it different
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """Common to all: `position` is the LSN (``X/Y``) of the transaction's commit, `seq` the order within the batch."""
+    """Common to all changes of records.
+
+    `position` is the LSN (``X/Y``) of the transaction's commit (of a row that was read later: where the log was then), `seq` the
+    order within the batch. `begins`: False where the mapping's backfill policy leaves the record out unless it is known already.
+    """
 
     entity: str
     source: str
@@ -24,6 +39,8 @@ class Change:
     committed_at: datetime
     seq: int
     mapping: str
+    origin: Origin = Origin.STREAM
+    begins: bool = True
 
     @property
     def record_id(self) -> str:
@@ -64,4 +81,23 @@ class TruncateAll(Change):
     key_pattern: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A row that could not be mapped as it came, to be read at the source by its key.
+
+    `key`: the row's key columns as text; empty: all rows of the table were truncated. `mapping`: the one that was broken; empty:
+    any that reads the table. `xid`: the transaction that a look-up must see.
+    """
+
+    source: str
+    table: str
+    key: Mapping[str, str]
+    mapping: str
+    reason: Origin
+    position: str
+    xid: int
+    seq: int
+
+
 AnyChange = Upsert | Delete | Invalid | TruncateAll
+Mapped = AnyChange | Held

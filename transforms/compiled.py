@@ -14,9 +14,11 @@ from cdc.relation import Relation
 from transforms.fields import entity_fields, null_of
 from transforms.mapping import Mapping
 from transforms.record import record_id
+from transforms.sqltypes import BOOLEAN_TYPE
 from transforms.translator import Fragment, identifier, text_literal
 
 SOURCE_KEY = "source_key"
+_ALWAYS = Fragment(sql="TRUE", type=BOOLEAN_TYPE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class CompiledMapping:
 
     `fields`: DuckDB expression for each field given, `source_key` apart in `key`. `keep`: the WHERE. `lineage`: field (and
     source_key) -> source columns. `key_pattern`: regular expression that all its source keys match, for both Python and Postgres.
-    `source_sql`: the same SELECT for the source itself, its status words written out.
+    `source_sql`: the same SELECT for the source itself, its status words written out. `begins`: the backfill policy's condition.
     """
 
     mapping: Mapping
@@ -37,6 +39,8 @@ class CompiledMapping:
     keep_columns: tuple[str, ...]
     key_pattern: str
     source_sql: str
+    begins: Fragment = _ALWAYS
+    begin_columns: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -66,7 +70,7 @@ class CompiledMapping:
     @property
     def columns(self) -> tuple[str, ...]:
         """Source columns that the mapping reads, in the table's order."""
-        read = {*self.keep_columns, *(name for names in self.lineage.values() for name in names)}
+        read = {*self.keep_columns, *self.begin_columns, *(name for names in self.lineage.values() for name in names)}
         return tuple(name for name in self.relation.column_names if name in read)
 
     @property
@@ -87,6 +91,21 @@ class CompiledMapping:
         """Return the select list: source_key, then the fields given."""
         outputs = {SOURCE_KEY: self.key, **self.fields}
         return ", ".join(f"{fragment.sql} AS {identifier(name)}" for name, fragment in outputs.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenMapping:
+    """A mapping that does not fit its table as it is now. `problems`: each ``file:line: message``, never empty."""
+
+    mapping: Mapping
+    problems: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.mapping.name
+
+
+AnyMapping = CompiledMapping | BrokenMapping
 
 
 def view_sql(compiled: CompiledMapping, mirror_relation: str) -> str:

@@ -1,7 +1,7 @@
 """The mapping compiler: from a mapping's SELECT and its source's tables to DuckDB SQL, or to all its mistakes at once.
 
-Contract: `compile_mappings` runs before any change is captured (`causeway check`, start of a lane). It reads no database: the
-caller hands in the relations. What it lets through gives in DuckDB what the SELECT gives in the source.
+Contract: runs before any change is captured (`causeway check`, start of a lane) and whenever a mapping or its table has changed.
+It reads no database: the caller hands in the relations. What it lets through gives in DuckDB what the SELECT gives in the source.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 from cdc.relation import Relation
 from transforms import arithmetic, casts, functions, operators
 from transforms.casts import as_text
-from transforms.compiled import SOURCE_KEY, CompiledMapping
+from transforms.compiled import SOURCE_KEY, AnyMapping, BrokenMapping, CompiledMapping
 from transforms.fields import Field, FieldKind, entity_fields
 from transforms.mapping import Mapping, MappingError
 from transforms.names import nearest
@@ -46,19 +46,29 @@ def compile_mappings(
 
     `relations`: source name -> its captured tables, with type names and primary keys where the catalog was asked.
     """
-    problems: list[str] = []
-    compiled: list[CompiledMapping] = []
-    for mapping in mappings:
-        relation, missing = _find_table(mapping, relations)
-        if relation is None:
-            problems.append(missing)
-            continue
-        done, found = compile_mapping(mapping, relation)
-        problems += found
-        compiled += [done] if done is not None else []
+    each = compile_each(mappings, relations)
+    problems = [problem for one in each if isinstance(one, BrokenMapping) for problem in one.problems]
     if problems:
         raise MappingError(problems)
-    return tuple(compiled)
+    return tuple(one for one in each if isinstance(one, CompiledMapping))
+
+
+def compile_each(mappings: Sequence[Mapping], relations: Map[str, Sequence[Relation]]) -> tuple[AnyMapping, ...]:
+    """Compile mappings as `compile_mappings` does, each for itself: one that is broken does not keep the others from working."""
+    return tuple(_compile_one(mapping, relations) for mapping in mappings)
+
+
+def _compile_one(mapping: Mapping, relations: Map[str, Sequence[Relation]]) -> AnyMapping:
+    relation, missing = _find_table(mapping, relations)
+    if relation is None:
+        return BrokenMapping(mapping=mapping, problems=(missing,))
+    return compile_for(mapping, relation)
+
+
+def compile_for(mapping: Mapping, relation: Relation) -> AnyMapping:
+    """Compile one mapping against one version of its table."""
+    compiled, problems = compile_mapping(mapping, relation)
+    return compiled if compiled is not None else BrokenMapping(mapping=mapping, problems=tuple(problems))
 
 
 def compile_mapping(mapping: Mapping, relation: Relation) -> tuple[CompiledMapping | None, list[str]]:

@@ -8,22 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdc.batch import OP_DELETE, OP_INSERT, OP_TRUNCATE, TableChanges
 from cdc.relation import Column, Relation
+from cdc.visibility import Visibility
 from transforms.columns import cast_sql, duckdb_type, may_not_fit
 from transforms.translator import identifier, text_literal
 
-Fetch = Callable[[Relation, pa.Table], pa.Table]
 
-INCOMPLETE, NEW, MISFIT = "_incomplete", "_new", "_misfit"
-_CAPTURED = ("_op", "_seq", "_lsn", "_committed_at")
-_META = "_op, _seq, _lsn, _committed_us"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """Rows as the source has them now, all columns as text, and what could be seen when they were read."""
+
+    relation: Relation
+    rows: pa.Table
+    visibility: Visibility
+
+
+# Whole rows by key, in a view that shows these transactions; CausewayError where that can't be had now.
+Fetch = Callable[[Relation, pa.Table, frozenset[int]], Found]
+
+INCOMPLETE, NEW, MISFIT, LOOKED_UP = "_incomplete", "_new", "_misfit", "_looked_up"
+_CAPTURED = ("_op", "_seq", "_lsn", "_xid", "_committed_at")
+_META = f"_op, _seq, _lsn, _committed_us, {LOOKED_UP}"
+_DELETE = pa.scalar(OP_DELETE)
 # What a Python datetime holds in any time zone; Postgres's infinity lies beyond.
 _MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 _FIRST_DAY, _LAST_DAY = "DATE '0001-01-02'", "DATE '9999-12-30'"
@@ -40,22 +54,25 @@ class Truncate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LastChanges:
-    """Last changes of one relation version, `rows` as text, after its last truncate, if there is one."""
+    """Last changes of one relation version, `rows` as text, after its last truncate, if there is one.
+
+    Columns of `rows`: `_op`, `_seq`, `_lsn`, `_xid`, `_committed_us` (since 1970, UTC), `_incomplete` (Postgres did not send an
+    unchanged value of a used column), `_new` (the row did not exist before this batch), `_looked_up` (its values come from a
+    look-up), then the key's and the used columns as text.
+    """
 
     relation: Relation
     rows: pa.Table
     truncate: Truncate | None
 
+    @property
+    def lacking(self) -> pa.Table:
+        """The rows with a value that is not there."""
+        return self.rows.filter(pc.and_(self.rows[INCOMPLETE], pc.not_equal(self.rows["_op"], _DELETE)))
 
-def last_changes(
-    connection: duckdb.DuckDBPyConnection, changes: TableChanges, used: Sequence[str], fetch: Fetch
-) -> LastChanges:
-    """Return the last change of each key after the last truncate.
 
-    Columns: `_op`, `_seq`, `_lsn`, `_committed_us` (since 1970, UTC), `_new` (the row did not exist before this batch), then the key's and the `used` columns as
-    text. Where Postgres did not send an unchanged value of a used column, the whole row is fetched; a row that is no longer at
-    the source is left out, for its delete follows.
-    """
+def last_changes(connection: duckdb.DuckDBPyConnection, changes: TableChanges, used: Sequence[str]) -> LastChanges:
+    """Return the last change of each key after the last truncate, with the values of the `used` columns."""
     keys = changes.relation.key_columns
     names = [name for name in changes.relation.column_names if name in keys or name in used]
     with _held(connection, "changes", _with_incomplete(changes, used), [*_CAPTURED, INCOMPLETE, *names]):
@@ -63,15 +80,36 @@ def last_changes(
         after = -1 if truncate is None else truncate.seq
         sql = _LAST_SQL.format(columns=_listed(names), keys=_listed(keys))
         table = connection.execute(sql, [after]).to_arrow_table()
-    if any(name in changes.unchanged for name in used):
-        table = _completed(connection, changes.relation, table, names, fetch)
     return LastChanges(relation=changes.relation, rows=table, truncate=truncate)
+
+
+def completed(connection: duckdb.DuckDBPyConnection, last: LastChanges, found: pa.Table) -> LastChanges:
+    """Return the changes with the rows that lack a value replaced by what was found.
+
+    A row that is no longer at the source is left out, for its delete follows.
+    """
+    keys = _listed(last.relation.key_columns)
+    names = last.rows.column_names[last.rows.column_names.index(LOOKED_UP) + 1 :]
+    whole = f"SELECT * FROM last WHERE NOT {INCOMPLETE} OR _op = '{OP_DELETE}'"
+    meta = f"_op, _seq, _lsn, _xid, _committed_us, false AS {INCOMPLETE}, {NEW}, true AS {LOOKED_UP}"
+    lacking = f"SELECT _op, _seq, _lsn, _xid, _committed_us, {NEW}, {keys} FROM last WHERE {INCOMPLETE} AND _op <> '{OP_DELETE}'"
+    mended = f"SELECT {meta}, {_listed(names)} FROM ({lacking}) JOIN fetched USING ({keys})"
+    with _held(connection, "last", last.rows), _held(connection, "fetched", found, names):
+        rows = connection.execute(f"{whole} UNION ALL {mended}").to_arrow_table()
+    return replace(last, rows=rows)
+
+
+def without_lacking(last: LastChanges) -> LastChanges:
+    """Return the changes without the rows that lack a value."""
+    kept = pc.or_(pc.invert(last.rows[INCOMPLETE]), pc.equal(last.rows["_op"], _DELETE))
+    return replace(last, rows=last.rows.filter(kept))
 
 
 # A row that was inserted and is inserted still, with nothing before it, is new: where its WHERE is false there is nothing to
 # delete. An insert after a delete of the same key in the same batch is not.
 _LAST_SQL = f"""
-    SELECT _op, _seq, _lsn, epoch_us(_committed_at) AS _committed_us, {INCOMPLETE}, _op = '{OP_INSERT}' AND count(*) OVER key = 1 AS {NEW}, {{columns}}
+    SELECT _op, _seq, _lsn, _xid, epoch_us(_committed_at) AS _committed_us, {INCOMPLETE},
+        _op = '{OP_INSERT}' AND count(*) OVER key = 1 AS {NEW}, false AS {LOOKED_UP}, {{columns}}
     FROM changes WHERE _seq > ? AND _op <> '{OP_TRUNCATE}'
     WINDOW key AS (PARTITION BY {{keys}})
     QUALIFY _seq = max(_seq) OVER key
@@ -90,24 +128,6 @@ def _last_truncate(connection: duckdb.DuckDBPyConnection) -> Truncate | None:
     columns = "max(_seq), max(_lsn), epoch_us(max(_committed_at))"
     found = connection.execute(f"SELECT {columns} FROM changes WHERE _op = '{OP_TRUNCATE}'").fetchone()
     return None if found is None or found[0] is None else Truncate(*found)
-
-
-def _completed(
-    connection: duckdb.DuckDBPyConnection, relation: Relation, last: pa.Table, names: Sequence[str], fetch: Fetch
-) -> pa.Table:
-    """Return the changes with the rows that lack a value replaced by what the source has now."""
-    keys = _listed(relation.key_columns)
-    with _held(connection, "last", last):
-        lacking = f"SELECT {keys} FROM last WHERE {INCOMPLETE} AND _op <> '{OP_DELETE}'"
-        wanted = connection.execute(lacking).to_arrow_table()
-    if not wanted.num_rows:
-        return last
-    columns, meta = _listed(names), f"{_META}, {INCOMPLETE}, {NEW}"
-    whole = f"SELECT {meta}, {columns} FROM last WHERE NOT {INCOMPLETE} OR _op = '{OP_DELETE}'"
-    lacking = f"SELECT {meta}, {keys} FROM last WHERE {INCOMPLETE} AND _op <> '{OP_DELETE}'"
-    mended = f"SELECT {meta}, {columns} FROM ({lacking}) JOIN fetched USING ({keys})"
-    with _held(connection, "last", last), _held(connection, "fetched", fetch(relation, wanted), names):
-        return connection.execute(f"{whole} UNION ALL {mended}").to_arrow_table()
 
 
 @contextmanager

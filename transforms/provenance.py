@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cdc.lsn import Lsn
+from transforms.changes import Origin
 from transforms.compiled import SOURCE_KEY, CompiledMapping
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -14,13 +15,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Provenance:
     """Gives the common arguments of one mapping's changes and records. A batch has few transactions for many rows."""
 
-    def __init__(self, mapping: CompiledMapping) -> None:
+    def __init__(self, mapping: CompiledMapping, origin: Origin = Origin.STREAM) -> None:
+        self._origin = origin
         self._of_mapping = {"entity": mapping.entity, "source": mapping.source, "mapping": mapping.name}
         self._of_record = {"source": mapping.source, "mapping_version": mapping.version}
         self._positions: dict[int, str] = {}
         self._times: dict[int, datetime] = {}
 
-    def of(self, source_key: str, lsn: int, committed_us: int, seq: int) -> dict[str, Any]:
+    def of(
+        self, source_key: str, lsn: int, committed_us: int, seq: int, *, looked_up: bool = False, begins: bool = True
+    ) -> dict[str, Any]:
         """Return the arguments that every change has."""
         position = self._positions.get(lsn)
         if position is None:
@@ -34,6 +38,8 @@ class Provenance:
             "position": position,
             "committed_at": committed_at,
             "seq": seq,
+            "origin": Origin.LOOKED_UP if looked_up else self._origin,
+            "begins": begins,
         }
 
     def fields(self, source_key: str | None, position: str) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from cdc.batch import OP_DELETE
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from transforms.compiled import SOURCE_KEY, CompiledMapping
-from transforms.lastchanges import MISFIT, NEW, typed_sql
+from transforms.lastchanges import LOOKED_UP, MISFIT, NEW, typed_sql
 from transforms.translator import Fragment, identifier, text_literal
 
+BEGINS = "_begins"
 _DATA_ERRORS = (duckdb.DataError, duckdb.InvalidInputException)
 
 
@@ -32,6 +33,8 @@ class OtherRow:
     seq: int
     lsn: int
     committed_us: int
+    looked_up: bool
+    begins: bool
     error: str | None = None
     payload: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -49,7 +52,9 @@ class RowMapping:
         self.others: list[OtherRow] = []
 
     def kept(self, rows: pa.Table) -> pa.Table:
-        """Return the mapped rows: _lsn, _committed_us, _seq, source_key, then the mapping's fields."""
+        """Return the mapped rows: _lsn, _committed_us, _seq, _looked_up, _begins, source_key, then
+        the mapping's fields.
+        """
         try:
             return self._mapped(rows)
         except _DATA_ERRORS as error:
@@ -84,7 +89,7 @@ class RowMapping:
     def _kept_sql(self) -> str:
         mapping = self._mapping
         return (
-            f"SELECT _lsn, _committed_us, _seq, {mapping.projection_sql()} FROM typed "
+            f"SELECT _lsn, _committed_us, _seq, {LOOKED_UP}, {_begins(mapping)}, {mapping.projection_sql()} FROM typed "
             f"WHERE _op <> '{OP_DELETE}' AND {MISFIT} IS NULL AND {mapping.keep_sql}"
         )
 
@@ -94,7 +99,7 @@ class RowMapping:
         gone = f"_op = '{OP_DELETE}'"
         left_out = f"NOT {NEW} AND NOT coalesce({mapping.keep_sql}, false)"
         return (
-            f"SELECT _seq, _lsn, _committed_us, {mapping.key_sql} AS key, "
+            f"SELECT _seq, _lsn, _committed_us, {LOOKED_UP}, {_begins(mapping)}, {mapping.key_sql} AS key, "
             f"CASE WHEN {gone} THEN NULL ELSE {MISFIT} END AS misfit FROM typed "
             f"WHERE CASE WHEN {gone} OR {MISFIT} IS NOT NULL THEN true ELSE {left_out} END"
         )
@@ -110,7 +115,9 @@ class RowMapping:
         listed = ", ".join(each for each in (_failure(SOURCE_KEY, mapping.key, "true"), where, *fields) if each)
         blamed = f"list_filter([{listed}], lambda name: name IS NOT NULL)"
         key = f"TRY({mapping.key_sql}) AS key"
-        found = f"SELECT _seq, _lsn, _committed_us, {key}, {blamed} AS blamed FROM typed"
+        found = (
+            f"SELECT _seq, _lsn, _committed_us, {LOOKED_UP}, {_begins(mapping)}, {key}, {blamed} AS blamed FROM typed"
+        )
         return f"SELECT * FROM ({found}) WHERE len(blamed) > 0"
 
     def _other(self, row: Mapping[str, Any]) -> OtherRow:
@@ -129,6 +136,11 @@ class RowMapping:
         return f"{name}: can't be computed from {columns}: out of range, or not of the form that its cast needs"
 
 
+def _begins(mapping: CompiledMapping) -> str:
+    """Whether the backfill policy lets the record begin: it does unless it is shown to be too old."""
+    return f"coalesce(TRY({mapping.begins.sql}), true) AS {BEGINS}"
+
+
 def _failure(name: str, fragment: Fragment, condition: str) -> str:
     """SQL for the name of an expression where it fails, else null; empty where it can't fail.
 
@@ -141,5 +153,11 @@ def _failure(name: str, fragment: Fragment, condition: str) -> str:
 
 def _row(row: Mapping[str, Any], **more: Any) -> OtherRow:
     return OtherRow(
-        source_key=row["key"] or "", seq=row["_seq"], lsn=row["_lsn"], committed_us=row["_committed_us"], **more
+        source_key=row["key"] or "",
+        seq=row["_seq"],
+        lsn=row["_lsn"],
+        committed_us=row["_committed_us"],
+        looked_up=row[LOOKED_UP],
+        begins=row[BEGINS],
+        **more,
     )

@@ -35,7 +35,9 @@ def run(
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Say what the lanes are doing: exit code 0 where both run, 1 where one does not or a source or table of it stands still."""
+    """Say what the lanes are doing: exit code 0 where both run, 1 where one does not, a source or table of it stands still, or a mapping
+    does not fit its table.
+    """
     from causeway.runfiles import RunFolder
 
     settings = load_settings(config)
@@ -48,8 +50,10 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
             _print_lane(name, said)
     sources = [source for said in lanes.values() for source in said["sources"].values()]
     stopped = any(tables for said in lanes.values() for tables in said.get("stopped_tables", {}).values())
+    broken = any(said.get("mappings") or said.get("mappings_unread") for said in lanes.values())
     if (
         stopped
+        or broken
         or not all(said["running"] for said in lanes.values())
         or any(one["state"] == "failed" for one in sources)
     ):
@@ -85,3 +89,24 @@ def _print_lane(name: str, said: dict[str, Any]) -> None:
     ]
     if stopped:
         print_table("stopped tables", ("source", "table", "problem"), stopped)
+    _print_held(said)
+
+
+def _print_held(said: dict[str, Any]) -> None:
+    """Say which mappings hold their records back, and which rows wait to be read at their source."""
+    broken = [
+        (one["mapping"], one["entity"], f"{one['source']}: {one['table']}", one["problem"])
+        for one in said.get("mappings", [])
+    ]
+    if broken:
+        print_table("mappings that hold their records back", ("mapping", "entity", "table", "problem"), broken)
+    if said.get("mappings_unread"):
+        print_table(
+            "mappings that can't be read; those from before are in force", ("problem",), [(said["mappings_unread"],)]
+        )
+    waiting = [
+        (one["source"], one["table"], one["mapping"] or "all", one["reason"], one["rows"], one["problem"])
+        for one in said.get("rows_to_read", [])
+    ]
+    if waiting:
+        print_table("rows to be read", ("source", "table", "mapping", "reason", "rows", "problem"), waiting)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cdc.relation import Relation
 from tests.unit.transforms.batches import TRUNCATE, Row, batch, changes, key, line
 from tests.unit.transforms.relations import LINES_SQL, compiled
-from transforms.changes import AnyChange, Delete, TruncateAll, Upsert
+from transforms.changes import Delete, Mapped, TruncateAll, Upsert
+from transforms.lastchanges import Found
 from transforms.mapper import BatchMapper
 
 MAPPER = BatchMapper([compiled(LINES_SQL + " WHERE qty > 0")])
@@ -26,7 +27,7 @@ ATTEMPTS = st.lists(
 )
 
 
-def no_fetch(relation: Relation, keys: pa.Table) -> pa.Table:
+def no_fetch(relation: Relation, keys: pa.Table, xids: frozenset[int]) -> Found:
     raise AssertionError("nothing was to be fetched")
 
 
@@ -50,7 +51,7 @@ def play(attempts: list[tuple[str, int, int]]) -> tuple[list[tuple[str, Row]], d
     return log, table
 
 
-def apply(records: dict[str, Decimal], said: list[AnyChange]) -> None:
+def apply(records: dict[str, Decimal], said: list[Mapped]) -> None:
     """What an outbox does."""
     for each in said:
         if isinstance(each, Upsert):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 
 import duckdb
 import pyarrow as pa
+import pytest
 
 from cdc.catalog import describe, server_facts
 from cdc.checksum import KEY as HASH
@@ -13,7 +15,8 @@ from cdc.checksum import NUMBER, bucket_checksums, joined_text, keys_in_buckets,
 from cdc.connection import connect
 from cdc.exported_snapshot import consistent_view
 from cdc.relation import ReplicaIdentity
-from cdc.rows import fetch_rows
+from cdc.rows import fetch_rows, look_up
+from config.errors import CausewayError, ErrorKind
 from tests.fixtures.capture import captured
 from tests.fixtures.postgres import FreshDatabase
 
@@ -93,3 +96,46 @@ def test_checksums_are_of_one_view_and_of_the_formula(database: FreshDatabase) -
         joined = joined_text(["id", "a"]).as_string(None)
         query = f"SELECT sum(CAST('0x' || substr(md5({joined}), 1, 15) AS BIGINT)) FROM rows"
         assert connection.sql(query).fetchone() == (sums["a"].hash_sum,)
+
+
+def test_keys_of_fixed_length_text_are_not_cut_to_their_first_letter(database: FreshDatabase) -> None:
+    source = captured(
+        database, ["public.codes"], "CREATE TABLE codes (code char(3) PRIMARY KEY)", "INSERT INTO codes VALUES ('abc')"
+    )
+    with connect(source.settings.connection, application_name="test") as connection:
+        (relation,) = describe(connection, ["public.codes"])
+        assert fetch_rows(connection, relation, pa.table({"code": ["abc"]})).to_pylist() == [{"code": "abc"}]
+
+
+def test_a_look_up_waits_for_the_transaction_that_asked_for_it(database: FreshDatabase) -> None:
+    source = captured(
+        database, ["public.t"], "CREATE TABLE t (id int PRIMARY KEY, a text)", "INSERT INTO t VALUES (1, 'x')"
+    )
+    with database.connect() as writer, connect(source.settings.connection, application_name="test") as connection:
+        writer.execute("UPDATE t SET a = 'y'")
+        row = writer.execute("SELECT pg_current_xact_id()::text::int8").fetchone()
+        assert row is not None
+        xid = row[0] & 0xFFFFFFFF
+        timer = threading.Timer(0.2, writer.commit)
+        timer.start()
+        found = look_up(connection, "public.t", pa.table({"id": ["1"]}), xids=[xid])
+        timer.join()
+    assert found.rows.to_pylist() == [{"id": "1", "a": "y"}]
+    assert found.visibility.sees(xid)
+
+
+def test_a_transaction_that_stays_invisible_is_a_passing_error(database: FreshDatabase) -> None:
+    source = captured(database, ["public.t"], "CREATE TABLE t (id int PRIMARY KEY)")
+    with database.connect() as writer, connect(source.settings.connection, application_name="test") as connection:
+        row = writer.execute("SELECT pg_current_xact_id()::text::int8").fetchone()
+        assert row is not None
+        with pytest.raises(CausewayError) as raised:
+            look_up(connection, "public.t", pa.table({"id": ["1"]}), xids=[row[0] & 0xFFFFFFFF])
+    assert raised.value.kind is ErrorKind.TRANSIENT
+
+
+def test_a_row_that_a_filter_leaves_out_is_not_there(database: FreshDatabase) -> None:
+    source = captured(database, ["public.t"], "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)")
+    with connect(source.settings.connection, application_name="test") as connection:
+        found = look_up(connection, "public.t", pa.table({"id": ["1", "2"]}), row_filter="id > 1")
+    assert found.rows.to_pylist() == [{"id": "2"}]

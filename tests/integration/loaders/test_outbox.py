@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cdc.batch import BatchKind
 from config.errors import CausewayError, ErrorKind
+from config.settings import Connection, StateSettings
+from loaders.named_sql import statements
 from loaders.outbox import Outbox
-from loaders.state import prepare
+from loaders.rows_to_read import groups, note_repaired, take
+from loaders.state import connect, prepare
 from tests.fixtures.delivery import (
     PRIORITIES,
     OperationalEnd,
@@ -21,6 +26,8 @@ from tests.fixtures.delivery import (
     truncated,
     upsert,
 )
+from tests.fixtures.postgres import FreshDatabase
+from transforms.changes import Held, Origin
 
 
 def test_a_batch_and_its_position_arrive_together(lane: OperationalEnd) -> None:
@@ -127,3 +134,63 @@ def test_ten_thousand_records_arrive_in_one_transaction(lane: OperationalEnd) ->
     changes = [line(key=f"{number}", order_key=f"o{number // 3}", line_number=number) for number in range(10_000)]
     lane.arrive(*changes)
     assert lane.rows("SELECT status, count(*) FROM outbox GROUP BY status") == [("pending", 10_000)]
+
+
+def test_a_state_of_the_first_version_is_upgraded_with_what_it_holds(database: FreshDatabase) -> None:
+    state = StateSettings(connection=Connection(dsn=database.dsn), db_schema="causeway")
+    with connect(state) as connection:
+        connection.execute("CREATE SCHEMA causeway")
+        for name in ("version_table", "version_1"):
+            connection.execute(statements("state.sql")[name])
+        connection.execute("INSERT INTO state_version (version) VALUES (1)")
+        connection.execute(
+            "INSERT INTO outbox (record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload,"
+            " content_hash, mapping_version, source_lsn, status) VALUES ('product:shop:1', 'product', 'shop', '1', 'c', 'a',"
+            " 'upsert', '{}', 'h', 1, '0/1', 'delivered')"
+        )
+    prepare(state)
+    prepare(state)
+    with connect(state) as connection:
+        assert connection.execute("SELECT record_id, status, origin FROM outbox").fetchall() == [
+            ("product:shop:1", "delivered", None)
+        ]
+        assert connection.execute("SELECT version FROM state_version ORDER BY 1").fetchall() == [(1,), (2,)]
+        assert connection.execute("SELECT count(*) FROM rows_to_read").fetchall() == [(0,)]
+
+
+def test_rows_that_are_held_and_the_position_arrive_together(lane: OperationalEnd) -> None:
+    held = Held(
+        source="shop",
+        table="public.t",
+        key={"id": "1"},
+        mapping="m",
+        reason=Origin.MAPPING,
+        position="0/1",
+        xid=7,
+        seq=0,
+    )
+    lane.mapper.changes = [held]
+    lane.outbox.apply(lane.batch("shop", complete=False))
+    assert lane.rows("SELECT count(*) FROM rows_to_read") == [(0,)]
+    lane.mapper.changes = []
+    lane.outbox.apply(lane.batch("shop"))
+    lane.mapper.changes = [replace(held, xid=9), replace(held, mapping="other")]
+    lane.outbox.apply(lane.batch("shop"))
+    assert lane.rows("SELECT mapping, key, reason, xid FROM rows_to_read ORDER BY 1") == [
+        ("m", {"id": "1"}, "mapping", 9),
+        ("other", {"id": "1"}, "mapping", 7),
+    ]
+    lane.mapper.changes = [replace(held, key={}), replace(held, key={"id": "2"})]
+    lane.outbox.apply(lane.batch("shop"))
+    assert lane.rows("SELECT key FROM rows_to_read WHERE mapping = 'm' ORDER BY key") == [({},), ({"id": "2"},)]
+
+
+def test_a_row_that_is_noted_again_while_it_is_read_stays_noted(lane: OperationalEnd) -> None:
+    note_repaired(lane.state, "shop", "public.t", [{"id": "1"}, {"id": "2"}], "0/1")
+    with connect(lane.state) as connection:
+        (group,) = groups(connection)
+        rows = take(connection, group, 10)
+    note_repaired(lane.state, "shop", "public.t", [{"id": "2"}], "0/2")
+    lane.outbox.apply_read("shop", [product()], rows, [])
+    assert lane.rows("SELECT key FROM rows_to_read") == [({"id": "2"},)]
+    assert lane.status("product:shop:p1") == "pending"

@@ -23,6 +23,7 @@ from transforms.changes import Upsert
 from transforms.compiled import CompiledMapping, view_sql
 from transforms.compiler import compile_mappings
 from transforms.fields import entity_fields
+from transforms.lastchanges import Found
 from transforms.mapper import BatchMapper
 from transforms.mapping import Mapping, load_mappings
 from transforms.packs import pack_path
@@ -142,7 +143,7 @@ def shown(row: dict[str, Any], fields: list[str]) -> list[Any]:
     return [plain(row[name]) or None if isinstance(row[name], str) else plain(row[name]) for name in fields]
 
 
-def no_fetch(relation: Relation, keys: pa.Table) -> pa.Table:
+def no_fetch(relation: Relation, keys: pa.Table, xids: frozenset[int]) -> Found:
     raise AssertionError("nothing was to be fetched")
 
 

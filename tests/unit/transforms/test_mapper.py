@@ -1,24 +1,26 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
 
+from cdc.batch import TableChanges
+from cdc.lsn import Lsn
 from cdc.relation import Column, Relation
+from cdc.visibility import Visibility
 from config.errors import CausewayError, ErrorKind
 from tests.unit.transforms.batches import COMMITTED, TRUNCATE, Row, batch, changes, key, line
 from tests.unit.transforms.relations import LINES, LINES_SQL, column, compiled
 from transforms.canonical import SalesOrderLine
-from transforms.changes import AnyChange, Invalid, TruncateAll, Upsert
+from transforms.changes import Held, Invalid, Mapped, Origin, TruncateAll, Upsert
+from transforms.lastchanges import Found
 from transforms.mapper import BatchMapper
 
-Fetch = Callable[[Relation, pa.Table], pa.Table]
 
-
-def no_fetch(relation: Relation, keys: pa.Table) -> pa.Table:
+def no_fetch(relation: Relation, keys: pa.Table, xids: frozenset[int]) -> Found:
     raise AssertionError("nothing was to be fetched")
 
 
@@ -36,8 +38,8 @@ def filtered() -> Iterator[BatchMapper]:
     made.close()
 
 
-def said(found: list[AnyChange]) -> list[tuple[str, str]]:
-    return [(type(each).__name__, each.source_key) for each in found]
+def said(found: Sequence[Mapped]) -> list[tuple[str, str]]:
+    return [(type(each).__name__, "" if isinstance(each, Held) else each.source_key) for each in found]
 
 
 def test_an_insert_is_a_record_with_its_provenance(mapper: BatchMapper) -> None:
@@ -110,30 +112,116 @@ def test_a_column_of_another_type_is_compiled_anew(mapper: BatchMapper) -> None:
     assert said(mapper.map(batch(changes(("i", big), over=longer)), no_fetch)) == [("Upsert", f"5-{2**40}")]
 
 
-def test_a_table_that_lost_a_column_of_the_mapping_stops_with_its_line(mapper: BatchMapper) -> None:
+def test_a_table_that_lost_a_column_of_the_mapping_holds_its_rows_and_the_truncate_before_them(
+    mapper: BatchMapper,
+) -> None:
     narrow = replace(LINES, columns=LINES.columns[:-1])
-    with pytest.raises(CausewayError, match=r"discount_pct") as raised:
-        mapper.map(batch(changes(("i", line(5, 1)[:-1]), over=narrow)), no_fetch)
-    assert raised.value.kind is ErrorKind.SCHEMA
-    assert raised.value.objects["table"] == "public.order_lines"
+    ops = [("i", line(5, 1)[:-1]), ("t", TRUNCATE[:-1]), ("i", line(6, 1)[:-1]), ("d", key(6, 2)[:-1])]
+    held = mapper.map(batch(changes(*ops, over=narrow)), no_fetch)
+    assert all(isinstance(each, Held) for each in held)
+    assert [each.key for each in held if isinstance(each, Held)] == [
+        {},
+        {"order_id": "6", "line_no": "1"},
+        {"order_id": "6", "line_no": "2"},
+    ]
+    assert {(each.mapping, each.reason, each.table) for each in held if isinstance(each, Held)} == {
+        ("shop_order_lines", Origin.MAPPING, "public.order_lines")
+    }
+
+
+def test_a_mapping_that_does_not_fit_does_not_keep_another_over_the_table_from_working() -> None:
+    narrow = replace(LINES, columns=LINES.columns[:-1])
+    other = compiled(LINES_SQL.replace("discount_pct", "0 AS x", 1).replace("0 AS x AS", "0 AS"))
+    other = replace(other, mapping=replace(other.mapping, name="other"))
+    both = BatchMapper([compiled(), other])
+    found = both.map(batch(changes(("i", line(5, 1)[:-1]), over=narrow)), no_fetch)
+    assert sorted((type(each).__name__, each.mapping) for each in found) == [
+        ("Held", "shop_order_lines"),
+        ("Upsert", "other"),
+    ]
+    both.close()
+
+
+def found_as(*rows: Row, over: Relation = LINES, xmax: int = 10, running: Sequence[int] = ()) -> Found:
+    columns = {name: [row[at] for row in rows] for at, name in enumerate(over.column_names)}
+    visibility = Visibility(xmax=xmax, running=frozenset(running), as_of=Lsn(0x900))
+    return Found(
+        relation=over,
+        rows=pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}),
+        visibility=visibility,
+    )
+
+
+LACKING: tuple[str, Row] = ("u", (*line(5, 1)[:4], None, *line(5, 1)[5:]))
 
 
 def test_an_unchanged_large_value_is_fetched_with_its_row(mapper: BatchMapper) -> None:
     asked: list[object] = []
 
-    def fetch(relation: Relation, keys: pa.Table) -> pa.Table:
-        asked.extend(keys.to_pylist())
-        row = dict(zip(relation.column_names, line(5, 1, quantity="3", text="long " * 999), strict=True))
-        return pa.table({name: pa.array([value], pa.string_view()) for name, value in row.items()})
+    def fetch(relation: Relation, keys: pa.Table, xids: frozenset[int]) -> Found:
+        asked.extend([*keys.to_pylist(), xids])
+        return found_as(line(5, 1, quantity="3", text="long " * 999))
 
-    lacking = ("u", (*line(5, 1)[:4], None, *line(5, 1)[5:]))
     vanished = ("u", (*line(5, 2)[:4], None, *line(5, 2)[5:]))
-    part = changes(lacking, vanished, ("u", line(5, 3)), unchanged={"description": [True, True, False]})
+    part = changes(LACKING, vanished, ("u", line(5, 3)), unchanged={"description": [True, True, False]})
     found = mapper.map(batch(part), fetch)
-    assert asked == [{"order_id": "5", "line_no": "1"}, {"order_id": "5", "line_no": "2"}]
+    assert asked == [{"order_id": "5", "line_no": "1"}, {"order_id": "5", "line_no": "2"}, frozenset({1})]
     assert said(found) == [("Upsert", "5-1"), ("Upsert", "5-3")]
     assert isinstance(found[0], Upsert)
+    assert isinstance(found[1], Upsert)
     assert str(found[0].record.business_values()["description"]).startswith("long long")
+    assert (found[0].origin, found[1].origin) == (Origin.LOOKED_UP, Origin.STREAM)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.CONNECTION, ErrorKind.SCHEMA, ErrorKind.PRIVILEGE, ErrorKind.TRANSIENT])
+def test_a_row_that_can_not_be_looked_up_now_is_held_and_the_others_go_on(mapper: BatchMapper, kind: ErrorKind) -> None:
+    def fetch(relation: Relation, keys: pa.Table, xids: frozenset[int]) -> Found:
+        raise CausewayError(kind, "not now.")
+
+    part = changes(LACKING, ("u", line(5, 3)), unchanged={"description": [True, False]})
+    held, upsert = mapper.map(batch(part), fetch)
+    assert isinstance(held, Held)
+    assert (held.key, held.mapping, held.reason, held.xid) == (
+        {"order_id": "5", "line_no": "1"},
+        "",
+        Origin.LOOKED_UP,
+        1,
+    )
+    assert said([upsert]) == [("Upsert", "5-3")]
+
+
+def test_a_row_whose_column_is_of_another_type_at_the_source_meanwhile_is_held(mapper: BatchMapper) -> None:
+    columns = [replace(each, type_oid=20) if each.name == "description" else each for each in LINES.columns]
+    altered = replace(LINES, columns=tuple(columns))
+    part = changes(LACKING, unchanged={"description": [True]})
+    (held,) = mapper.map(batch(part), lambda *_: found_as(line(5, 1, text="7"), over=altered))
+    assert isinstance(held, Held)
+
+
+def test_changes_that_a_looked_up_row_holds_already_do_not_bring_an_older_state_back(mapper: BatchMapper) -> None:
+    part = changes(LACKING, unchanged={"description": [True]})
+    mapper.map(batch(part), lambda *_: found_as(line(5, 1, quantity="9"), xmax=10, running=[7]))
+    with_xid = {xid: in_transaction(changes(("u", line(5, 1, quantity="3"))), xid) for xid in (5, 7, 12)}
+    assert said(mapper.map(batch(with_xid[5]), no_fetch)) == []  # the look-up saw it
+    assert said(mapper.map(batch(with_xid[7]), no_fetch)) == [("Upsert", "5-1")]  # it was running then
+    assert said(mapper.map(batch(with_xid[12]), no_fetch)) == [("Upsert", "5-1")]
+    assert said(mapper.map(batch(in_transaction(changes(("u", line(5, 2))), 5)), no_fetch)) == [("Upsert", "5-2")]
+    mapper.forget("shop")
+    assert said(mapper.map(batch(with_xid[5]), no_fetch)) == [("Upsert", "5-1")]
+
+
+def test_once_the_stream_has_passed_a_look_up_it_is_forgotten(mapper: BatchMapper) -> None:
+    part = changes(LACKING, unchanged={"description": [True]})
+    mapper.map(batch(part), lambda *_: found_as(line(5, 1)))
+    empty = batch()
+    mapper.map(replace(empty, position=replace(empty.position, lsn=Lsn(0x900))), no_fetch)
+    assert said(mapper.map(batch(in_transaction(changes(("u", line(5, 1))), 5)), no_fetch)) == [("Upsert", "5-1")]
+
+
+def in_transaction(part: TableChanges, xid: int) -> TableChanges:
+    rows = part.rows
+    at = rows.column_names.index("_xid")
+    return replace(part, rows=rows.set_column(at, "_xid", pa.array([xid] * rows.num_rows, pa.uint32())))
 
 
 def test_an_unchanged_value_that_no_mapping_reads_is_not_fetched() -> None:

@@ -1,0 +1,93 @@
+"""The mappings of a lane while it runs: files that are changed are taken up by content, and each mapping is held to its table.
+
+Contract: a file that can't be read as a mapping leaves the ones in force as they were, for it does not say what it is about; one
+that does not fit its table is given as broken, and the others are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from loguru import logger
+
+from causeway.sources import Sources, describe_sources
+from cdc.relation import Relation
+from config.errors import CausewayError
+from transforms.compiled import AnyMapping, BrokenMapping
+from transforms.compiler import compile_each
+from transforms.mapping import Mapping, load_mappings
+
+
+class MappingFiles:
+    """The mappings of some sources, compiled against their tables as the catalogs have them now."""
+
+    def __init__(self, folders: Sequence[Path], sources: Sources) -> None:
+        """Read and compile; CausewayError: MAPPING where a file is no mapping, else as of describe_sources."""
+        self._folders = folders
+        self._sources = sources
+        self._digest = _digest(folders)
+        self._loaded = self._load()
+        self._relations: dict[str, tuple[Relation, ...]] = describe_sources(sources)
+        self.unread = ""  # why what the files say now is not in force
+        self.current: tuple[AnyMapping, ...] = ()
+        self._compile()
+
+    @property
+    def broken(self) -> tuple[BrokenMapping, ...]:
+        """Those that do not fit their tables."""
+        return tuple(one for one in self.current if isinstance(one, BrokenMapping))
+
+    def changed(self) -> bool:
+        """Take up files whose content has changed; True where the mappings in force are others now."""
+        digest = _digest(self._folders)
+        if digest == self._digest:
+            return False
+        self._digest = digest
+        try:
+            self._loaded = self._load()
+        except CausewayError as error:
+            self.unread = str(error)
+            logger.error("the mappings have changed and can't be read; those from before stay in force: {}", error)
+            return False
+        self.unread = ""
+        logger.info("the mappings have changed: {} are in force", len(self._loaded))
+        self.look_again()
+        return True
+
+    def look_again(self) -> bool:
+        """Compile against the catalogs as they are now; True where a mapping has broken or was mended."""
+        try:
+            self._relations = describe_sources(self._sources)
+        except CausewayError as error:
+            logger.warning("the mappings are held to the tables as they were: {}", error)
+        return self._compile()
+
+    def _load(self) -> tuple[Mapping, ...]:
+        return tuple(mapping for mapping in load_mappings(self._folders) if mapping.source in self._sources)
+
+    def _compile(self) -> bool:
+        before = {one.name: one.problems for one in self.broken}
+        self.current = compile_each(self._loaded, self._relations)
+        now = {one.name: one.problems for one in self.broken}
+        for one in self.broken:
+            if before.get(one.name) != one.problems:
+                what = f"mapping {one.name} ({one.mapping.entity} from {one.mapping.source}: {one.mapping.table})"
+                logger.error("{} does not fit its table, its records are held back: {}", what, "; ".join(one.problems))
+        for name in before.keys() - now.keys():
+            logger.info("mapping {} fits its table again", name)
+        return before != now
+
+
+def _digest(folders: Sequence[Path]) -> bytes:
+    """Digest of all that the folders' mappings say."""
+    digest = hashlib.blake2b(digest_size=16)
+    for folder in folders:
+        for path in sorted([*folder.rglob("*.sql"), *folder.glob("maps.yaml")]):
+            try:
+                content = path.read_bytes()
+            except OSError:
+                content = b""
+            digest.update(f"{path}:{len(content)}:".encode() + content)
+    return digest.digest()
