@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -14,6 +14,7 @@ from loguru import logger
 from causeway.control import Handler, Request
 from causeway.copy_command import copies_of, copy_handler
 from causeway.lane import LaneLoop
+from causeway.runfiles import RunFolder
 from causeway.sources import Sources, catalog_asker, describe_sources, reader_for, row_reader
 from causeway.turns import Turns
 from causeway.verifying import LaneVerifier
@@ -30,6 +31,7 @@ from transforms.scope import left_out
 from warehouse.extracts import extract
 from warehouse.mirror import Mirror
 from warehouse.reconciliation import reconcile
+from warehouse.slot_status import write_slot_status
 from warehouse.store import Warehouse
 from warehouse.tables import TableRecord, read_records
 from warehouse.views import build_views
@@ -55,6 +57,9 @@ class AnalyticalLane:
         self._verifying: LaneVerifier | None = None
         self._prune_at = time.monotonic()
         self._stopped: dict[str, dict[str, TableRecord]] = {}
+        self._folder = RunFolder(settings.run_dir)
+        self._slots_at = 0.0  # of the look at the slots that was stored last
+        self._slots_due = 0.0
 
     def run(self, until: dict[str, Lsn] | None) -> None:
         """Mirror until stopped (or caught up), then leave the views as the mappings say."""
@@ -137,6 +142,24 @@ class AnalyticalLane:
             self._build_views(warehouse, compiled)
             self._views_built = True
         self._reconcile_if_due(warehouse)
+        self._store_slots_if_due(warehouse)
+
+    def _store_slots_if_due(self, warehouse: Warehouse) -> None:
+        if time.monotonic() < self._slots_due:
+            return
+        every_s = self._settings.slots.history_s
+        self._slots_due = time.monotonic() + min(every_s, self._settings.slots.sample_s)
+        watched = self._folder.read_slots()
+        sampled_at = watched.get("sampled_at", 0.0)
+        if sampled_at < self._slots_at + every_s:
+            return
+        keep = timedelta(days=self._settings.slots.history_days)
+        try:
+            write_slot_status(warehouse, datetime.fromtimestamp(sampled_at, UTC), watched["slots"], keep=keep)
+        except CausewayError as error:  # the mirror is worth more than what is said of the slots
+            logger.warning("{}", error)
+            return
+        self._slots_at = sampled_at
 
     def _prune_if_due(self, mirror: Mirror) -> None:
         """Retention is counted in hours: a look now and then is enough."""

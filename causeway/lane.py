@@ -40,6 +40,10 @@ class Reader(Protocol):
         """All that was committed up to `until` has been handed out."""
 
     @property
+    def received(self) -> Lsn:
+        """The end of what has come in."""
+
+    @property
     def server_end(self) -> Lsn:
         """The last known end of the server's log."""
 
@@ -60,6 +64,8 @@ class Reader(Protocol):
 class SourceProgress:
     """What one source's capture has done since the lane started. `durable` only ever grows."""
 
+    received: Lsn = ZERO  # has come in from the server
+    applied: Lsn = ZERO  # is at the destination, committed or not
     durable: Lsn = ZERO
     server_end: Lsn = ZERO
     rows: int = 0
@@ -144,6 +150,8 @@ class LaneLoop:
     @property
     def progress(self) -> dict[str, SourceProgress]:
         """Progress by source; read by the status writer."""
+        for feed in self._feeds:  # what comes in while the applying thread is busy or stuck counts too
+            feed.progress.received = max(feed.progress.received, feed.reader.received)
         return {feed.reader.name: feed.progress for feed in self._feeds}
 
     def run(self) -> None:
@@ -194,6 +202,7 @@ class LaneLoop:
                 feed.copies.opened(self._destination, new)
         feed.progress.state, feed.progress.error = "snapshot" if position is None else "streaming", ""
         feed.progress.durable = max(feed.progress.durable, position.lsn if position else ZERO)
+        feed.progress.applied = max(feed.progress.applied, feed.progress.durable)
         logger.info(
             "{}: {} from {}", feed.reader.name, feed.progress.state, position.lsn if position else "the first row"
         )
@@ -266,6 +275,7 @@ class LaneLoop:
             feed.copies.note(batch)
         feed.stored_at = time.monotonic()
         progress = feed.progress
+        progress.applied = max(progress.applied, batch.position.lsn)
         progress.rows += batch.row_count
         progress.transactions += batch.transactions
         progress.last_commit_at = batch.last_commit_at or progress.last_commit_at

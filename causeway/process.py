@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -25,8 +25,10 @@ from causeway.analytical import AnalyticalLane
 from causeway.control import ControlServer
 from causeway.exits import Exit
 from causeway.lane import SourceProgress
+from causeway.metrics import serving
 from causeway.operational import OperationalLane
 from causeway.runfiles import RunFolder
+from causeway.slot_watch import watching
 from causeway.sources import Sources, current_ends, with_tables
 from config.errors import CausewayError, in_our_words
 from config.settings import Lane, Settings
@@ -45,7 +47,9 @@ def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
     folder = RunFolder(settings.run_dir)
     lock = folder.lock(lane)
     try:
-        with _signals(stop, wake), _deadline(stop):
+        # A bounded run is over soon: it watches nothing. Else the watch begins first: it must see what a lane that can't start lets grow.
+        watch = nullcontext() if until_caught_up else watching(settings, folder)
+        with _signals(stop, wake), _deadline(stop), watch:
             settings = with_tables(settings)
             kind = OperationalLane if lane is Lane.OPERATIONAL else AnalyticalLane
             running = kind(settings, stop=stop, wake=wake)
@@ -53,10 +57,11 @@ def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
             status = _Status(folder, running, stop, wake)
             control = ControlServer(folder.path, lane, {"status": lambda _: status.now(), **running.commands()})
             with control, status, _server_ends(settings.sources_of(lane), running):
-                try:
-                    running.run(until)
-                finally:
-                    running.turns.end()
+                with serving(settings, lane, status.now, folder):
+                    try:
+                        running.run(until)
+                    finally:
+                        running.turns.end()
     finally:
         lock.close()
 
@@ -178,6 +183,8 @@ def describe_progress(progress: SourceProgress) -> dict[str, Any]:
     return {
         "state": progress.state,
         "error": progress.error,
+        "received": str(progress.received),
+        "applied": str(progress.applied),
         "durable": str(progress.durable),
         "server_end": str(progress.server_end),
         "lag_bytes": progress.lag_bytes,

@@ -11,7 +11,9 @@ from warehouse.store import Warehouse
 
 def forget(settings: Settings, source: str, lane: Lane) -> None:
     """Take the lane's position in a source away. CausewayError SLOT_IN_USE while the lane runs; STATE, WAREHOUSE."""
-    with RunFolder(settings.run_dir).lock(lane):
+    folder = RunFolder(settings.run_dir)
+    with folder.lock(lane):
+        folder.forget_dropped(settings.slot_name(source, lane))
         if lane is Lane.OPERATIONAL:
             forget_position(settings.state, source, lane.value)
         elif settings.warehouse.path.exists():

@@ -18,6 +18,8 @@ from config.settings import Lane
 
 # `causeway status` holds a lock for an instant, to see whether a lane has it.
 _LOOK_S = 0.5
+_SLOTS = "slots.json"
+_DROPPED = "dropped_slots.json"
 
 
 class RunFolder:
@@ -69,17 +71,55 @@ class RunFolder:
 
     def write_status(self, lane: Lane, status: dict[str, Any]) -> None:
         """Replace the lane's status; `status` must be JSON."""
-        partial = self.path / f".{lane}.json.partial"
-        partial.write_text(json.dumps(status), encoding="utf-8")
-        partial.replace(self.path / f"{lane}.json")
+        self._write(f"{lane}.json", status)
 
     def read_status(self, lane: Lane) -> dict[str, Any] | None:
         """Return what the lane last said of itself, also after its end; None where it never ran."""
+        return self._read(f"{lane}.json")
+
+    def write_slots(self, watched: dict[str, Any]) -> None:
+        """Replace what was last seen of the slots; JSON."""
+        self._write(_SLOTS, watched)
+
+    def read_slots(self) -> dict[str, Any]:
+        """Return what was last seen of the slots (`causeway.slot_watch`), empty where nobody looked."""
+        return self._read(_SLOTS) or {}
+
+    def note_dropped(self, slot: str, reason: str) -> None:
+        """Keep why the guard drops a slot, before it does, so that its lane can say so whenever it looks."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._write(_DROPPED, {**(self._read(_DROPPED) or {}), slot: reason})
+
+    def why_dropped(self, slot: str) -> str:
+        """Return why the guard dropped a slot, empty where it did not."""
+        return str((self._read(_DROPPED) or {}).get(slot, ""))
+
+    def forget_dropped(self, slot: str) -> None:
+        """Forget it: the slot is there again, or its lane begins anew."""
+        dropped = self._read(_DROPPED) or {}
+        if dropped.pop(slot, None) is not None:
+            self._write(_DROPPED, dropped)
+
+    def watch_lock(self) -> IO[str] | None:
+        """Take the right to watch the slots, for as long as the returned file is open; None where another process has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        file = (self.path / "slots.lock").open("a", encoding="utf-8")
+        if _locked_within(file, 0):
+            return file
+        file.close()
+        return None
+
+    def _write(self, name: str, value: dict[str, Any]) -> None:
+        partial = self.path / f".{name}.partial"
+        partial.write_text(json.dumps(value), encoding="utf-8")
+        partial.replace(self.path / name)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            status = json.loads((self.path / f"{lane}.json").read_text(encoding="utf-8"))
+            value = json.loads((self.path / name).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        return status if isinstance(status, dict) else None
+        return value if isinstance(value, dict) else None
 
 
 def _locked_within(file: IO[str], patience_s: float) -> bool:

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 import pyarrow as pa
 from loguru import logger
 
+from causeway.runfiles import RunFolder
 from cdc.catalog import describe, find_described, log_end, server_facts
 from cdc.connection import PlainConnection, connect
 from cdc.discovery import find_tables
@@ -119,7 +120,16 @@ def current_ends(sources: Sources) -> dict[str, Lsn]:
 
 def reader_for(settings: Settings, name: str, lane: Lane, wake: threading.Event) -> PostgresReader:
     """Return the reader of one source in one lane, not yet open."""
-    return PostgresReader(name, settings.sources[name], lane, settings.slot_name(name, lane), settings.capture, wake)
+    slot = settings.slot_name(name, lane)
+    return PostgresReader(
+        name,
+        settings.sources[name],
+        lane,
+        slot,
+        settings.capture,
+        wake,
+        why_dropped=lambda: RunFolder(settings.run_dir).why_dropped(slot),
+    )
 
 
 def catalog_asker(sources: Sources) -> AskCatalog:

@@ -14,8 +14,21 @@ _REBUILD = "`causeway slots rebuild SOURCE` makes a new slot, and writes only wh
 _OTHER_CLUSTER = "If this is the right server: `causeway slots rebuild SOURCE --other-cluster` compares with it, and goes on from there."
 
 
-def check_slot(slot: SlotStatus | None, position: Position | None, name: str, facts: ServerFacts) -> None:
-    """Refuse a slot that is missing, lost, foreign or in use: CausewayError SLOT_MISSING, GAP, SERVER_SETTINGS, SLOT_IN_USE."""
+def check_slot(
+    slot: SlotStatus | None, position: Position | None, name: str, facts: ServerFacts, *, dropped: str = ""
+) -> None:
+    """Refuse a slot that is missing, lost, foreign or in use: CausewayError SLOT_MISSING, GAP, SERVER_SETTINGS, SLOT_IN_USE.
+
+    `dropped`: why the guard dropped it, where it did. Then it is refused before its first snapshot too: nothing is copied again
+    that was given up on purpose.
+    """
+    if slot is None and dropped:
+        raise CausewayError(
+            ErrorKind.SLOT_MISSING,
+            f"slot {name} does not exist: the guard dropped it, because {dropped}.",
+            hint=f"The mirror stays as it was. {_REBUILD}",
+            slot=name,
+        )
     if slot is None:
         if position is None:
             return

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cdc import preconditions, publications, server_settings, slots
 from cdc.batch import BatchKind, ChangeBatch, Position
@@ -39,7 +39,7 @@ from config.settings import CaptureSettings, Lane, SourceSettings
 class PostgresReader:
     """Reads one source for one lane: a snapshot where there is no position, then the slot's whole transactions.
 
-    `wake` is set whenever poll() may have something: a batch or an error.
+    `wake` is set whenever poll() may have something: a batch or an error. `why_dropped`: why the guard dropped the slot, or nothing.
     """
 
     def __init__(
@@ -50,7 +50,10 @@ class PostgresReader:
         slot: str,
         capture: CaptureSettings,
         wake: threading.Event,
+        *,
+        why_dropped: Callable[[], str] = str,
     ) -> None:
+        self._why_dropped = why_dropped
         self.name = name
         self.lane = lane
         self.slot = slot
@@ -233,7 +236,7 @@ class PostgresReader:
                 preconditions.check_identity(position, facts, self.slot)
             found = next(iter(slots.status(connection, [self.slot])), None)
             server_settings.check_server(connection, needs_slot=found is None or position is None)
-            preconditions.check_slot(found, position, self.slot, facts)
+            preconditions.check_slot(found, position, self.slot, facts, dropped=self._why_dropped())
             if position is not None and found is not None:
                 preconditions.check_gap(position, found)
             relations = self._described(connection, position)

@@ -119,6 +119,28 @@ class TableSettings(Model):
         return _WILDCARD.search(self.name) is not None
 
 
+class GuardSettings(Model):
+    """What is done about a slot that keeps much WAL on the source. Only the analytical slot is ever dropped."""
+
+    warn_bytes: int | None = Field(
+        default=None, gt=0, description="retained WAL past which a slot is warned of; none: not watched"
+    )
+    drop_bytes: int | None = Field(
+        default=None, gt=0, description="retained WAL past which the analytical slot is dropped, with `drop_analytical`"
+    )
+    drop_analytical: bool = Field(
+        default=False, description="whether it may be dropped to save the source; the lane is rebuilt afterwards"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> GuardSettings:
+        if self.drop_analytical and self.drop_bytes is None:
+            raise ValueError("drop_analytical needs drop_bytes")
+        if self.warn_bytes is not None and self.drop_bytes is not None and self.drop_bytes < self.warn_bytes:
+            raise ValueError("drop_bytes must not be less than warn_bytes")
+        return self
+
+
 class SourceSettings(Model):
     """One captured database."""
 
@@ -136,6 +158,17 @@ class SourceSettings(Model):
         default=False, description="make slots that a standby keeps a copy of, from PostgreSQL 17 on"
     )
     history: History | None = Field(default=None, description="as warehouse.history, for the tables of this source")
+    heartbeat_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="seconds between messages in the source's log, so that idle slots move on; none: none",
+    )
+    slot_disk_limit_bytes: int | None = Field(
+        default=None,
+        gt=0,
+        description="WAL that the source's disk can hold, for forecasts; none: max_slot_wal_keep_size alone",
+    )
+    guard: GuardSettings = GuardSettings()
     timezone: str = Field(default="UTC", description="IANA zone of its local times, for mappings")
     priority: int = Field(
         default=100, ge=0, description="whose record wins where two sources know one thing; lowest first"
@@ -292,6 +325,30 @@ class ReconcileSettings(Model):
         return value
 
 
+class SlotWatchSettings(Model):
+    """How the sources' slots are watched: by one of the running lanes, for both."""
+
+    sample_s: float = Field(default=10.0, gt=0, description="seconds between looks at the slots")
+    history_s: float = Field(default=60.0, gt=0, description="seconds between rows of meta.slot_status")
+    history_days: int = Field(default=30, ge=1, description="days that rows of meta.slot_status are kept")
+
+
+class MetricsSettings(Model):
+    """Prometheus metrics of the lanes, each lane on a port of its own."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    operational_port: int | None = Field(
+        default=None, ge=1, le=65535, description="port of the operational lane; none: off"
+    )
+    analytical_port: int | None = Field(
+        default=None, ge=1, le=65535, description="port of the analytical lane; none: off"
+    )
+
+    def port(self, lane: Lane) -> int | None:
+        """Return a lane's port, None where it serves no metrics."""
+        return self.operational_port if lane is Lane.OPERATIONAL else self.analytical_port
+
+
 class LogSettings(Model):
     """What the processes say of themselves, on standard error."""
 
@@ -310,6 +367,8 @@ class Settings(Model):
     capture: CaptureSettings = CaptureSettings()
     delivery: DeliverySettings = DeliverySettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    slots: SlotWatchSettings = SlotWatchSettings()
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     run_dir: Path = Field(description="folder where the lanes keep their status files")
 

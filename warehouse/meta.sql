@@ -85,3 +85,28 @@ CREATE TABLE IF NOT EXISTS meta.history (
     begins_lsn UBIGINT,                     -- from here on the table as of a moment is known
     begins_at  TIMESTAMPTZ
 );
+
+-- How the sources' slots stood, every so often (slots.history_s), for slots.history_days.
+CREATE TABLE IF NOT EXISTS meta.slot_status (
+    sampled_at          TIMESTAMPTZ NOT NULL,
+    source              VARCHAR NOT NULL,
+    lane                VARCHAR NOT NULL,
+    slot                VARCHAR NOT NULL,
+    state               VARCHAR NOT NULL,   -- missing, unreachable, or the server's wal_status
+    is_read             BOOLEAN NOT NULL,   -- a lane is connected to it
+    head                VARCHAR,            -- end of the server's log
+    confirmed           VARCHAR,
+    retained_bytes      BIGINT,             -- WAL that the server keeps for it
+    safe_wal_size_bytes BIGINT,             -- what may still be written before the server gives it up
+    growth_bytes_a_minute DOUBLE,
+    lost_in_s           DOUBLE,             -- at this growth, until the server gives it up
+    disk_limit_in_s     DOUBLE,             -- at this growth, until slot_disk_limit_bytes is reached
+    received_behind_bytes BIGINT,
+    durable_behind_bytes  BIGINT,
+    confirmed_behind_bytes BIGINT,
+    confirmed_behind_s  DOUBLE,             -- how long ago the log's end was where the slot is confirmed
+    spilled_transactions BIGINT,
+    spilled_bytes       BIGINT,
+    guard               VARCHAR NOT NULL,   -- off, ok, warning, useless, dropped
+    reason              VARCHAR NOT NULL
+);

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -127,51 +129,30 @@ def _print_rebuilt(done: Rebuilt) -> None:
 def status(
     source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="Only this source's.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say for every slot where it stands and how much WAL it keeps; exit code 1 where a slot is missing or lost."""
+    """Say for every slot how far each stage is, how much WAL it keeps, how that grows and when it ends.
+
+    Exit code 1 where a slot is missing or lost, a source can't be reached, or the guard warns.
+    """
+    from causeway.slot_report import print_slots, slot_rows
     from causeway.sources import find_source
 
     settings = load_settings(config)
     if source is not None:
         find_source(settings, source)
-    found = [row for name in settings.sources if source in (None, name) for row in _statuses(settings, name)]
-    if as_json:
-        print_json({"slots": found})
-    else:
-        columns = ("source", "slot", "state", "reader", "confirmed", "lag bytes", "retained bytes", "safe WAL bytes")
-        print_table("", columns, [[_cell(value) for value in row.values()] for row in found])
-    if any(row["state"] in ("missing", "lost") for row in found):
+    while True:
+        rows = slot_rows(settings, source)
+        if as_json:
+            print_json({"slots": [asdict(row) for row in rows]})
+        else:
+            print_slots(rows)
+        if not watch:
+            break
+        time.sleep(settings.slots.sample_s)
+    if not all(row.is_well for row in rows):
         raise typer.Exit(Exit.FOUND)
-
-
-def _statuses(settings: Settings, name: str) -> list[dict[str, Any]]:
-    from causeway.sources import connect_source
-    from cdc import slots
-
-    wanted = [settings.slot_name(name, lane) for lane in Lane if name in settings.sources_of(lane)]
-    with connect_source(name, settings.sources[name], "slots") as connection:
-        found = {each.name: each for each in slots.status(connection, wanted)}
-    return [_row(name, slot, found.get(slot)) for slot in wanted]
-
-
-def _row(source: str, slot: str, found: Any) -> dict[str, Any]:
-    return {
-        "source": source,
-        "slot": slot,
-        "state": "missing" if found is None else found.wal_status,
-        "reader_pid": None if found is None else found.active_pid,
-        "confirmed_flush_lsn": None
-        if found is None or found.confirmed_flush_lsn is None
-        else str(found.confirmed_flush_lsn),
-        "lag_bytes": None if found is None else found.lag_bytes,
-        "retained_bytes": None if found is None else found.retained_bytes,
-        "safe_wal_size_bytes": None if found is None else found.safe_wal_size_bytes,
-    }
-
-
-def _cell(value: object) -> object:
-    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _each_lane(

@@ -54,6 +54,10 @@ class ScriptedReader:
         return not self._steps
 
     @property
+    def received(self) -> Lsn:
+        return ZERO
+
+    @property
     def server_end(self) -> Lsn:
         return ZERO
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from causeway.cli import app
 from causeway.exits import Exit
+from causeway.metrics import METRICS
 from config.settings import Settings
 from transforms.canonical import ENTITIES
 
@@ -66,6 +67,11 @@ def rows(page: Path) -> list[list[str]]:
 def test_the_settings_page_names_every_setting_with_its_meaning_and_none_that_is_gone() -> None:
     documented = {name: meaning for name, _, _, meaning in rows(REFERENCE / "settings.md")}
     assert documented == {name: meaning.strip("`") for name, meaning in settings_of(Settings)}
+
+
+def test_the_metrics_page_names_every_metric_and_none_that_is_gone() -> None:
+    documented = [tuple(cells) for cells in rows(REFERENCE / "metrics.md")]
+    assert documented == [(each.name, each.kind, ", ".join(each.labels), each.help) for each in METRICS]
 
 
 def test_the_commands_page_names_every_command_and_option_and_none_that_is_gone() -> None:
