@@ -172,12 +172,15 @@ def mirror_of(
         )
         source.catch_up()
         assert replay.left_out > 0 or not stored_apart
-        lane = CopyingLane(source=source, warehouse=warehouse, mirror=mirror)
+        lane = CopyingLane(source=source, warehouse=warehouse, mirror=mirror, chunk_rows=100)
         yield Mirrored(connection, warehouse, samples, relation, lane)
         mirror.close()
 
 
-@pytest.mark.parametrize("samples", [SCALARS, ARRAYS], ids=["values", "arrays"])
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "samples", [pytest.param(SCALARS, id="values"), pytest.param(ARRAYS, id="arrays", marks=pytest.mark.slow)]
+)
 def test_the_mirror_gives_back_every_value_of_every_type(
     database: FreshDatabase, tmp_path: Path, seed: int, samples: Sequence[Sample]
 ) -> None:
