@@ -40,6 +40,7 @@ class CopyState:
     state: str = "waiting"
     rows: int = 0
     estimated_rows: int = 0
+    copied_bytes: int = 0  # since the lane's start
     exact_from: Lsn = ZERO  # of a copy that is done: the table is exact once the source's position is there
     error: CausewayError | None = None
 
@@ -78,6 +79,11 @@ class SourceCopies:
         return bool(self._due)
 
     @property
+    def exact_from(self) -> Lsn:
+        """Where all tables that were copied since the lane's start are exact."""
+        return max((state.exact_from for state in self.states.values()), default=ZERO)
+
+    @property
     def reading(self) -> bool:
         """Whether a chunk is being read at this moment."""
         return self._reading is not None and not self._reading.done()
@@ -90,7 +96,9 @@ class SourceCopies:
             state.state, state.rows = "copying", progress.rows
             logger.info("{}: goes on copying {}, {} rows are copied", self.name, progress.table, progress.rows)
         if new:
-            logger.info("{}: {} came later and is copied now, while streaming goes on", self.name, ", ".join(new))
+            logger.info(
+                "{}: not all rows are here yet of {}: copied now, while streaming goes on", self.name, ", ".join(new)
+            )
             self.request(destination, new)
 
     def request(self, destination: Destination, tables: Sequence[str]) -> None:
@@ -197,6 +205,7 @@ class SourceCopies:
         changes = () if chunk.changes is None else (chunk.changes,)
         destination.apply(ChangeBatch(kind=BatchKind.COPY, position=position, changes=changes, copy=progress))
         state = self.states[progress.table]
+        state.copied_bytes += sum(part.rows.nbytes for part in changes)
         state.exact_from = progress.exact_from
         state.rows, state.state = progress.rows, "done" if progress.last else "copying"
         if progress.last:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from loguru import logger
 
@@ -24,6 +24,7 @@ from cdc.batch import BatchKind, ChangeBatch, Position
 from cdc.destination import Destination
 from cdc.lsn import ZERO, Lsn
 from cdc.relation import Relation
+from cdc.snapshot_copier import TableProgress
 from config.errors import CausewayError, Disposition, ErrorKind
 from config.settings import CaptureSettings
 
@@ -46,6 +47,10 @@ class Reader(Protocol):
     @property
     def server_end(self) -> Lsn:
         """The last known end of the server's log."""
+
+    @property
+    def snapshot(self) -> Mapping[str, TableProgress]:
+        """How far the first snapshot is, by table."""
 
     def open(self, position: Position | None, until: Lsn | None = None) -> tuple[Relation, ...]:
         """Start from a stored position, or from the first row with a snapshot."""
@@ -98,6 +103,21 @@ class _Feed:
     failure: CausewayError | None = (
         None  # what a person must mend; the source stands still until the lane is started again
     )
+
+
+def _copying(feed: _Feed) -> list[dict[str, Any]]:
+    snapshot = feed.reader.snapshot if feed.progress.state == "snapshot" else {}
+    tables = [
+        {"table": name, "rows": table.rows, "estimated_rows": table.estimated_rows, "copied_bytes": table.copied_bytes}
+        for name, table in list(snapshot.items())
+        if not table.done
+    ]
+    states = list(feed.copies.states.values()) if feed.copies is not None else []
+    return tables + [
+        {"table": one.table, "rows": one.rows, "estimated_rows": one.estimated_rows, "copied_bytes": one.copied_bytes}
+        for one in states
+        if one.state in ("waiting", "copying")
+    ]
 
 
 # Troubles of one source, whatever the others do; any other that waiting does not mend is the destination's, and everybody's.
@@ -153,6 +173,10 @@ class LaneLoop:
         for feed in self._feeds:  # what comes in while the applying thread is busy or stuck counts too
             feed.progress.received = max(feed.progress.received, feed.reader.received)
         return {feed.reader.name: feed.progress for feed in self._feeds}
+
+    def copying(self) -> list[dict[str, Any]]:
+        """Return the tables whose rows are being copied, by a first snapshot or anew, as JSON values; from any thread."""
+        return [{"source": feed.reader.name, **table} for feed in self._feeds for table in _copying(feed)]
 
     def run(self) -> None:
         """Work until `stop` is set, or (with `until`) until every source has caught up."""
@@ -236,7 +260,7 @@ class LaneLoop:
         feed.progress.server_end = max(feed.progress.server_end, feed.reader.server_end)
         if batch is None:
             if feed.until is not None and feed.reader.caught_up and not (feed.copies and feed.copies.active):
-                self._finish(feed)
+                self._finish_when_exact(feed)
             return False
         if not batch.row_count and not self._due(feed, batch):
             feed.put_off = batch
@@ -286,6 +310,15 @@ class LaneLoop:
         progress.batches += 1
         progress.state, progress.error, feed.failures = "streaming", "", 0
         feed.reader.confirm(batch.position.lsn)
+
+    def _finish_when_exact(self, feed: _Feed) -> None:
+        """End, or go on to where the tables that were copied meanwhile are exact: their chunks are newer than `until`."""
+        exact_from = feed.copies.exact_from if feed.copies is not None else ZERO
+        if feed.until is None or exact_from <= feed.progress.durable:
+            self._finish(feed)
+            return
+        feed.until = exact_from
+        self._close(feed)
 
     def _finish(self, feed: _Feed) -> None:
         feed.progress.state = "caught_up"

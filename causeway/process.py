@@ -22,6 +22,7 @@ import psutil
 from loguru import logger
 
 from causeway.analytical import AnalyticalLane
+from causeway.console import err
 from causeway.control import ControlServer
 from causeway.exits import Exit
 from causeway.lane import SourceProgress
@@ -30,6 +31,7 @@ from causeway.operational import OperationalLane
 from causeway.runfiles import RunFolder
 from causeway.slot_watch import watching
 from causeway.sources import Sources, current_ends, with_tables
+from causeway.table_bars import TableBars
 from config.errors import CausewayError, in_our_words
 from config.settings import Lane, Settings
 
@@ -131,6 +133,8 @@ class _Status:
         self._ended = threading.Event()
         self._highest_rss = 0
         self._extra: dict[str, Any] = {}
+        # Two lanes on one terminal would draw over each other.
+        self._bars = TableBars(err, quiet=SUPERVISOR_VARIABLE in os.environ)
         self._thread = threading.Thread(target=self._work, name="status", daemon=True)
 
     def __enter__(self) -> _Status:
@@ -141,6 +145,7 @@ class _Status:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._ended.set()
         self._thread.join(timeout=2.0)
+        self._bars.show([])
         self._write("failed" if error else "stopped", str(in_our_words(error)) if isinstance(error, Exception) else "")
 
     def _work(self) -> None:
@@ -148,6 +153,7 @@ class _Status:
         while not self._ended.wait(STATUS_INTERVAL_S):
             self._extra = _or_nothing(self._lane.status)
             self._write("running", "")
+            self._bars.show(self._lane.loop.copying() if self._lane.loop is not None else [])
             if supervisor and os.getppid() != supervisor:
                 self._stop.set()
                 self._wake.set()
@@ -173,6 +179,7 @@ class _Status:
             "uptime_s": round(time.time() - self._started_at.timestamp(), 1),
             "rss_bytes": rss,
             "highest_rss_bytes": self._highest_rss,
+            "copying": self._lane.loop.copying() if self._lane.loop is not None else [],
             "sources": {name: describe_progress(item) for name, item in progress.items()},
             **self._extra,
         }

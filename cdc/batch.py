@@ -112,6 +112,7 @@ class ChangeBatch:
     transactions: int = 0
     last_commit_at: datetime | None = None
     copy: CopyProgress | None = None
+    copied: Relation | None = None
     announced: frozenset[int] = frozenset()
 
     @property

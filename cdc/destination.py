@@ -13,7 +13,11 @@ class Destination(Protocol):
     """A durable end. All methods are called from one thread, the lane's applying thread."""
 
     def position(self, source: str) -> Position | None:
-        """Return how far `source` is durable here; None where no complete snapshot of it has been applied."""
+        """Return how far `source` is durable here; None where no complete snapshot of it has been applied.
+
+        A destination that keeps the whole tables of an interrupted snapshot returns the snapshot's point once that has been
+        interrupted (a new process, or `rollback`); `captured` then names the other tables, which the lane copies.
+        """
 
     def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:
         """Prepare for a snapshot of these tables from their first row: what an interrupted one left is dropped."""

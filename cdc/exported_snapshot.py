@@ -64,6 +64,32 @@ def consistent_view(
             bell.close()
 
 
+@contextmanager
+def also_at(view: ConsistentView, settings: Connection, count: int) -> Iterator[list[PlainConnection]]:
+    """Open so many more connections that see what the view sees. CausewayError as the driver's errors map."""
+    opened: list[PlainConnection] = []
+    try:
+        if count > 0:
+            snapshot = _exported_again(view.connection)
+            name = view.connection.info.parameter_status("application_name") or "causeway"
+            for _ in range(count):
+                opened.append(connect(settings, application_name=name))
+                _import(opened[-1], snapshot)
+        yield opened
+    finally:
+        for connection in opened:
+            connection.close()
+
+
+def _exported_again(connection: PlainConnection) -> str:
+    try:
+        row = connection.execute("SELECT pg_export_snapshot()").fetchone()
+    except psycopg.Error as error:
+        raise translate(error, "exporting the snapshot to more connections") from error
+    assert row is not None
+    return str(row[0])
+
+
 def _export(connection: PlainConnection, doorbell: Doorbell, stopped: Callable[[], bool]) -> tuple[Lsn, str]:
     name = f"causeway_snapshot_{uuid.uuid4().hex[:16]}"
     text = f"CREATE_REPLICATION_SLOT \"{name}\" TEMPORARY LOGICAL pgoutput (SNAPSHOT 'export')"

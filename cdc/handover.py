@@ -40,6 +40,14 @@ class SnapshotChunk:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TableCopied:
+    """All rows of one table have come, as of `lsn`."""
+
+    relation: Relation
+    lsn: Lsn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SnapshotEnd:
     """All tables are copied as of `lsn`; the stream follows."""
 
@@ -47,7 +55,7 @@ class SnapshotEnd:
     lsn: Lsn
 
 
-Chunk = StreamChunk | SnapshotChunk | SnapshotEnd
+Chunk = StreamChunk | SnapshotChunk | TableCopied | SnapshotEnd
 
 
 class Handover:
@@ -64,7 +72,7 @@ class Handover:
         return len(self._chunks) >= MOST_CHUNKS
 
     def put(self, chunk: Chunk) -> None:
-        """Add a chunk; only the producer's thread does, after it has seen that there is room."""
+        """Add a chunk; only one thread at a time does, after it has seen that there is room."""
         assert not self.full
         self._chunks.append(chunk)
         self._wake.set()

@@ -23,12 +23,13 @@ from cdc.catalog import ServerFacts, check_identities, describe, server_facts
 from cdc.column_types import ColumnType
 from cdc.connection import PlainConnection, connect
 from cdc.decoder import Decoded, StreamDecoder
-from cdc.handover import Chunk, SnapshotChunk, SnapshotEnd, StreamChunk
+from cdc.handover import Chunk, SnapshotChunk, SnapshotEnd, StreamChunk, TableCopied
 from cdc.lifecycle import ReaderEvent, ReaderState, advance
 from cdc.lsn import ZERO, Lsn
 from cdc.receiving import Receiving, Task
 from cdc.relation import Column, Relation
 from cdc.snapshot import decode_snapshot
+from cdc.snapshot_copier import TableProgress
 from cdc.table_troubles import find_capturable, to_compare
 from cdc.type_catalog import described_types, needs_catalog
 from config.errors import CausewayError, ErrorKind
@@ -98,6 +99,11 @@ class PostgresReader:
     def server_end(self) -> Lsn:
         """Last known end of the server's log."""
         return max(self._server_end, self._receiving.server_end if self._receiving is not None else ZERO)
+
+    @property
+    def snapshot(self) -> dict[str, TableProgress]:
+        """How far the initial copy is, by table; empty where none was taken."""
+        return self._receiving.snapshot if self._receiving is not None else {}
 
     @property
     def holding(self) -> bool:
@@ -311,6 +317,10 @@ class PostgresReader:
                 changes = (decode_snapshot(chunk),)
                 position = self._position(chunk.lsn)
                 return ChangeBatch(kind=BatchKind.SNAPSHOT, position=position, changes=changes, complete=False)
+            case TableCopied(relation=relation, lsn=lsn):
+                return ChangeBatch(
+                    kind=BatchKind.SNAPSHOT, position=self._position(lsn), complete=False, copied=relation
+                )
             case SnapshotEnd(relations=relations, lsn=lsn):
                 self._decoder = self._new_decoder(relations, lsn)
                 self._state = advance(self._state, ReaderEvent.COPIED)

@@ -15,7 +15,7 @@ from cdc.exported_snapshot import consistent_view
 from cdc.handover import Handover
 from cdc.lsn import ZERO, Lsn
 from cdc.slots import wanted_filters
-from cdc.snapshot import SnapshotCopier
+from cdc.snapshot_copier import SnapshotCopier, TableProgress
 from cdc.stream import StreamReceiver, identify
 from config.errors import CausewayError, ErrorKind
 from config.settings import CaptureSettings, Lane, SourceSettings
@@ -50,6 +50,7 @@ class Receiving:
         self._confirmed = ZERO
         self._aim: Lsn | None = task.until
         self._stream: StreamReceiver | None = None
+        self._copier: SnapshotCopier | None = None
         self.failed: CausewayError | None = None
         self.handover = Handover(wake, self._doorbell)
         self._thread = threading.Thread(target=self._run, name=f"receive {task.name} {task.lane}", daemon=True)
@@ -64,6 +65,11 @@ class Receiving:
     def server_end(self) -> Lsn:
         """Last known end of the server's log."""
         return self._stream.server_end if self._stream else ZERO
+
+    @property
+    def snapshot(self) -> dict[str, TableProgress]:
+        """How far the initial copy is, by table; empty where none was taken."""
+        return self._copier.progress if self._copier is not None else {}
 
     def confirm(self, lsn: Lsn) -> None:
         """Pass on what is durable."""
@@ -144,7 +150,10 @@ class Receiving:
             doorbell=self._doorbell,
             stopped=self._stop.is_set,
         ) as view:
-            copier.copy(view, task.settings.table_names, wanted_filters(task.settings, task.lane))
+            self._copier = copier
+            copier.copy(
+                view, task.settings.connection, task.settings.table_names, wanted_filters(task.settings, task.lane)
+            )
             return view.lsn
 
     @property

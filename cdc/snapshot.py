@@ -7,34 +7,25 @@ cidr have casts of their own, and any type may): these go through their output f
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import psycopg
-from psycopg import pq, sql
+from psycopg import sql
 
 from cdc.batch import OP_INSERT, TableChanges
-from cdc.catalog import check_identities, describe
 from cdc.connection import PlainConnection
-from cdc.copy_messages import Interrupted, Taken, await_more, command, take
-from cdc.doorbell import Doorbell
 from cdc.driver_errors import translate
-from cdc.exported_snapshot import ConsistentView
-from cdc.handover import Handover, SnapshotChunk, SnapshotEnd
+from cdc.handover import SnapshotChunk
 from cdc.protocol import protocol_error
 from cdc.relation import Relation
 from cdc.table_changes import meta_arrays, rows_table
 from cdc.tuples import decode_copied_rows
 from cdc.wire import Wire
-from config.failpoints import failpoint
-from config.settings import CaptureSettings
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _HEADER_BYTES = len(_SIGNATURE) + 8  # and two int32: flags, size of the header's extension
 _TRAILER = b"\xff\xff"
-_LOOK_S = 1.0
 
 _PARTITIONED = "SELECT oid::int8 FROM pg_class WHERE oid = ANY (%s) AND relkind = 'p'"
 
@@ -47,67 +38,6 @@ WHERE t.oid = ANY (%s) AND (t.typtype = 'd' OR EXISTS (
     SELECT FROM pg_cast WHERE castsource = t.oid AND casttarget = 'text'::regtype
         AND (castmethod = 'f' OR castmethod = 'b' AND p.prosrc NOT IN ('textout', 'varcharout'))))
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class SnapshotCopier:
-    """Copies tables to a handover, on the receiving thread."""
-
-    handover: Handover
-    doorbell: Doorbell
-    stopped: Callable[[], bool]
-    capture: CaptureSettings
-
-    def copy(self, view: ConsistentView, tables: Sequence[str], row_filters: Mapping[str, str]) -> None:
-        """Hand over all rows that the view sees, then a SnapshotEnd; Interrupted where the reader is closed."""
-        relations = describe(view.connection, tables)
-        check_identities(relations)
-        outputs = output_functions(view.connection, relations)
-        roots = partitioned(view.connection, relations)
-        for relation in relations:
-            row_filter = row_filters.get(relation.qualified_name)
-            statement = copy_statement(relation, outputs, only=relation.oid not in roots, row_filter=row_filter)
-            self._copy_table(view, relation, statement)
-            failpoint("reader.snapshot_table_copied")
-        self._wait_for_room()
-        self.handover.put(SnapshotEnd(relations=relations, lsn=view.lsn))
-
-    def _copy_table(self, view: ConsistentView, relation: Relation, statement: sql.Composed) -> None:
-        command(view.connection, statement.as_string(view.connection), self.doorbell, self.stopped)
-        copied_us = time.time_ns() // 1000
-        frame = CopyFrame()
-        taken = Taken.EMPTY
-        while taken is not Taken.ENDED:
-            messages: list[bytes] = []
-            taken = self._collect(view.connection.pgconn, messages)
-            frame.strip(messages)
-            self._wait_for_room()
-            if messages:
-                chunk = SnapshotChunk(relation=relation, messages=messages, lsn=view.lsn, copied_us=copied_us)
-                self.handover.put(chunk)
-        _finish(view.connection, relation)
-        frame.end()
-
-    def _collect(self, wire: pq.abc.PGconn, messages: list[bytes]) -> Taken:
-        """Collect until a chunk is full or the copy has ended."""
-        size = 0
-        while True:
-            before = len(messages)
-            taken, moved = take(
-                wire, messages, self.capture.batch_rows, self.capture.batch_bytes - size, lambda _: False
-            )
-            size += moved
-            if taken is not Taken.EMPTY:
-                return taken
-            if self.stopped():
-                raise Interrupted
-            await_more(wire, len(messages) - before, self.doorbell, _LOOK_S)
-
-    def _wait_for_room(self) -> None:
-        while self.handover.full:
-            self.doorbell.wait(None, _LOOK_S)
-            if self.stopped():
-                raise Interrupted
 
 
 def output_functions(connection: PlainConnection, relations: Sequence[Relation]) -> dict[int, sql.Identifier]:
@@ -145,15 +75,28 @@ def text_column_list(relation: Relation, outputs: Mapping[int, sql.Identifier]) 
 
 
 def copy_statement(
-    relation: Relation, outputs: Mapping[int, sql.Identifier], *, only: bool, row_filter: str | None = None
+    relation: Relation,
+    outputs: Mapping[int, sql.Identifier],
+    *,
+    only: bool,
+    row_filter: str | None = None,
+    heap: sql.Identifier | None = None,
+    pages: tuple[int, int | None] | None = None,
 ) -> sql.Composed:
-    """Build the COPY of a table. `only`: without tables that inherit, as the publication; not for a partitioned one."""
+    """Build the COPY of a table. `only`: without tables that inherit, as the publication; not for a partitioned one.
+
+    heap: the partition to read instead of the table; pages: of its heap, from the first up to before the second, if there is one.
+    """
     # The filter is SQL of the settings, reviewed with them, as a mapping is.
-    condition = sql.SQL(f" WHERE ({row_filter})") if row_filter else sql.SQL("")
+    conditions = [sql.SQL(f"({row_filter})")] if row_filter else []
+    if pages is not None:
+        conditions.append(sql.SQL(f"ctid >= '({pages[0]},0)'::tid"))
+        conditions += [] if pages[1] is None else [sql.SQL(f"ctid < '({pages[1]},0)'::tid")]
+    condition = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
     return sql.SQL("COPY (SELECT {} FROM {}{}{}) TO STDOUT (FORMAT binary)").format(
         text_columns(relation, outputs),
         sql.SQL("ONLY " if only else ""),
-        sql.Identifier(relation.schema, relation.table),
+        heap or sql.Identifier(relation.schema, relation.table),
         condition,
     )
 
@@ -199,12 +142,3 @@ def _without_header(message: bytes) -> bytes:
     ):
         raise protocol_error("a binary copy begins with another header")
     return message[_HEADER_BYTES:]
-
-
-def _finish(connection: PlainConnection, relation: Relation) -> None:
-    """Take the results behind the data; an error in the middle of a copy is reported here."""
-    wire = connection.pgconn
-    while (result := wire.get_result()) is not None:
-        if result.status != pq.ExecStatus.COMMAND_OK:
-            error = psycopg.errors.error_from_result(result, encoding="utf-8")
-            raise translate(error, f"copying {relation.qualified_name}", table=relation.qualified_name) from error

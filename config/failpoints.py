@@ -29,6 +29,7 @@ NAMES: tuple[str, ...] = (
     "outbox.before_rows_read",  # rows that were noted have been read and mapped, nothing of it is durable
     "outbox.after_rows_read",
     "mirror.before_commit",
+    "mirror.snapshot_table_whole",  # a table of the first snapshot is whole and durable, others are not
     "mirror.after_commit",
     "rebuild.slot_dropped",  # the lost slot is gone, the lane's position is the old one
     "rebuild.slot_created",  # the new slot exists, the lane's position is the old one

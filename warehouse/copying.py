@@ -135,8 +135,8 @@ def swap(connection: duckdb.DuckDBPyConnection, source: str, record: TableRecord
 
 
 def uncopied(records: Iterable[TableRecord], relations: Sequence[Relation]) -> tuple[str, ...]:
-    """Return the captured tables that have no mirror."""
-    known = {record.relation.qualified_name for record in records}
+    """Return the captured tables that have no mirror, or one that an interrupted snapshot has left unfinished."""
+    known = {record.relation.qualified_name for record in records if record.state is not TableState.SNAPSHOT}
     return tuple(relation.qualified_name for relation in relations if relation.qualified_name not in known)
 
 

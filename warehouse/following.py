@@ -121,6 +121,10 @@ class Following:
         self.records[record.relation.oid] = replace(record, skipped_rows=record.skipped_rows + changes.rows.num_rows)
         self._skipped.add(record.relation.oid)
 
+    def whole(self, relation: Relation) -> None:
+        """All rows of a snapshot's table are there."""
+        self._write(replace(self.records[relation.oid], state=TableState.STREAMING))
+
     def exact_later(self, record: TableRecord, lsn: Lsn) -> None:
         """A copied table got values from behind the point that it was to be exact from."""
         if record.exact_from is not None and record.exact_from < lsn:

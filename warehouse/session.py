@@ -54,6 +54,7 @@ class SourceSession:
         self._source = source
         self._open = False  # a transaction is open: pieces were applied that wait for their last one
         self._lost = False  # pieces were forgotten: their reader has to ask for the position first
+        self._resumable = self._interrupted = False
         self._captured: frozenset[str] | None = None  # names of the tables of the settings, once the lane has said
         self._histories = Histories(self._connection, source, history)
         self._following = Following(self._connection, source, ask, self._histories)
@@ -62,6 +63,8 @@ class SourceSession:
     def position(self) -> Position | None:
         """Return the durable position; a reader whose pieces were forgotten asks before it begins anew."""
         self._lost = False
+        if self._interrupted:
+            self._load()
         return self._position
 
     def begin_snapshot(self, relations: Sequence[Relation]) -> None:
@@ -168,6 +171,7 @@ class SourceSession:
             self._open, self._lost = False, True
             with translated(f"reading what is durable of {self._source}", source=self._source):
                 self._load()
+        self._interrupted = self._resumable  # or another source was: this one's reader then goes on
 
     def close(self) -> None:
         """Give the cursor back; nothing uncommitted survives."""
@@ -189,6 +193,10 @@ class SourceSession:
         self._recount = False  # the open transaction may have changed that
         self._rows = self._transactions = 0
         self._repairing = False
+        self._interrupted = False
+        self._resumable = (
+            False  # of the snapshot at hand some table is whole, and with it the position that it began at
+        )
 
     @contextmanager
     def _between_batches(self, doing: str) -> Iterator[None]:
@@ -321,13 +329,27 @@ class SourceSession:
         self._transactions += batch.transactions
         if batch.complete:
             self._store_position(batch)
+        elif batch.copied is not None:
+            self._note_copied(batch, batch.copied)
         if batch.complete or batch.kind is BatchKind.SNAPSHOT:
             self._commit()
+        if batch.copied is not None:
+            failpoint("mirror.snapshot_table_whole")
         if batch.complete:
             self._position, self._rows, self._transactions = batch.position, 0, 0
+            self._resumable = self._interrupted = False
+
+    def _note_copied(self, batch: ChangeBatch, relation: Relation) -> None:
+        """A table of the snapshot is whole. From the first one on the position is durable: a snapshot that is interrupted now
+        is not begun anew, but its other tables are copied while the stream goes on from here.
+        """
+        self._following.whole(relation)
+        if not self._resumable:
+            write_position(self._connection, batch, first=True, rows=0, transactions=0)
+            self._resumable = True
 
     def _store_position(self, batch: ChangeBatch) -> None:
-        first = self._position is None
+        first = self._position is None and not self._resumable
         if batch.kind is BatchKind.REPAIR and batch.position == self._position:
             return
         if batch.kind is BatchKind.SNAPSHOT:

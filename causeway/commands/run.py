@@ -75,6 +75,11 @@ def _print_lane(name: str, said: dict[str, Any]) -> None:
         for source, item in said["sources"].items()
     ]
     print_table(title, ("source", "state", "durable", "lag bytes", "rows", "last commit", "error"), rows)
+    copying = [
+        (one["source"], one["table"], one["rows"], one["estimated_rows"] or None) for one in said.get("copying", ())
+    ]
+    if copying and said["running"]:
+        print_table("tables being copied", ("source", "table", "rows", "of about"), copying)
     kept = [
         (source, item["value_exceptions"]) for source, item in said["sources"].items() if item.get("value_exceptions")
     ]

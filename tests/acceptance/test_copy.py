@@ -7,6 +7,7 @@ import time
 
 import duckdb
 import pytest
+import yaml
 
 from config.failpoints import VARIABLE
 from tests.fixtures.bridge import Bridge
@@ -69,6 +70,8 @@ def test_a_running_lane_copies_a_table_on_request_and_goes_on_streaming(bridge: 
     bridge.change_settings({"capture": {"max_rows_s": 60}})
     with bridge.lane("analytical") as lane:
         deadline = time.monotonic() + 60
+        while not bridge.causeway("status", "--json").json["lanes"]["analytical"]["running"]:
+            assert time.monotonic() < deadline
         while (done := bridge.causeway("copy", "shop", "ledger", "--json")).code == 3:
             assert time.monotonic() < deadline, done.err
         assert done.code == 0, done.err
@@ -115,3 +118,34 @@ def test_a_copy_that_is_killed_at_any_point_is_gone_on_with_and_ends_exact(bridg
         assert_equal(bridge)
     assert bridge.causeway("copy", "shop", "ledger").code == 0
     assert bridge.causeway("verify", "shop").code == 0
+
+
+def test_a_first_snapshot_that_is_killed_does_not_start_over(bridge: Bridge) -> None:
+    write(
+        bridge,
+        "CREATE TABLE aaa (id int PRIMARY KEY)",
+        "INSERT INTO aaa SELECT generate_series(1, 500)",
+        "CREATE TABLE ledger (id int PRIMARY KEY, amount numeric(10,2), note text)",
+        "INSERT INTO ledger SELECT i, i / 4.0, 'n' || i FROM generate_series(1, 130) AS i",
+    )
+    tables = yaml.safe_load(bridge.config.read_text())["sources"]["shop"]["tables"]
+    bridge.change_settings({
+        "sources": {"shop": {"tables": ["public.aaa", *tables, "public.ledger"]}},
+        "capture": {"status_interval_s": 0.2, "snapshot_workers": 1},
+        "log": {"level": "INFO"},
+    })  # fmt: skip
+    run = ("run", "--lane", "analytical", "--until-caught-up")
+    killed = bridge.causeway(*run, environment={VARIABLE: "mirror.snapshot_table_whole"})
+    assert killed.code == -signal.SIGKILL, killed.err
+    write(
+        bridge,
+        "DELETE FROM aaa WHERE id % 2 = 0",
+        "UPDATE ledger SET note = 'later' WHERE id < 50",
+        "DELETE FROM ledger WHERE id > 120",
+    )
+    resumed = bridge.causeway(*run)
+    assert resumed.code == 0, resumed.err
+    assert "not all rows are here yet" in resumed.err
+    assert_equal(bridge)
+    verified = bridge.causeway("verify", "shop", "--json")
+    assert verified.code == 0, verified.out

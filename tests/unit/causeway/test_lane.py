@@ -13,6 +13,7 @@ from causeway.lane import LaneLoop
 from cdc.batch import META_COLUMNS, BatchKind, ChangeBatch, CopyProgress, Position, TableChanges
 from cdc.lsn import ZERO, Lsn
 from cdc.relation import Column, Relation, ReplicaIdentity
+from cdc.snapshot_copier import TableProgress
 from config.errors import CausewayError, ErrorKind
 from config.settings import CaptureSettings
 
@@ -60,6 +61,10 @@ class ScriptedReader:
     @property
     def server_end(self) -> Lsn:
         return ZERO
+
+    @property
+    def snapshot(self) -> dict[str, TableProgress]:
+        return {}
 
     def open(self, position: Position | None, until: Lsn | None = None) -> tuple[Relation, ...]:
         self._log.append(f"open {position.lsn if position else None}")

@@ -32,7 +32,7 @@ class Folder:
 @pytest.fixture
 def lane() -> Any:
     progress = {"away": SourceProgress(), "shop": SourceProgress(durable=Lsn(10), server_end=Lsn(20))}
-    return SimpleNamespace(lane="analytical", loop=SimpleNamespace(progress=progress), status=dict)
+    return SimpleNamespace(lane="analytical", loop=SimpleNamespace(progress=progress, copying=list), status=dict)
 
 
 def wait_until(done: Any) -> None:
