@@ -129,7 +129,7 @@ def find_described(connection: PlainConnection, tables: Sequence[str]) -> tuple[
     rows = _query(connection, _COLUMNS, parameters, "describing the captured tables")
     found = {f"{key[0]}.{key[1]}": _relation(list(group)) for key, group in groupby(rows, key=itemgetter(0, 1))}
     missing = tuple(table for table in tables if table not in found)
-    return tuple(found[table] for table in tables if table in found), missing
+    return _with_types(connection, [found[table] for table in tables if table in found]), missing
 
 
 def check_identities(relations: Iterable[Relation]) -> None:
