@@ -28,7 +28,7 @@ _COLUMNS = f"""
 {_STORED}
 SELECT c.oid::int8, a.attnum::int, a.attname::text, a.attisdropped, rows_before.texts
 FROM pg_class c
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND (a.attisdropped OR a.attgenerated = '')
 CROSS JOIN LATERAL (
     SELECT array_agg(DISTINCT (x.attmissingval::text::text[])[1]) AS texts
     FROM stored s JOIN pg_attribute x ON x.attrelid = s.part AND x.attname = a.attname AND x.atthasmissing

@@ -27,11 +27,15 @@ class Unfollowable(Exception):  # noqa: N818
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What the mirror follows. `attnums` by column name and `files` as the catalog had them, empty where it was not asked."""
+    """What the mirror follows. `attnums` by column name and `files` as the catalog had them, empty where it was not asked.
+
+    `gone`: attnums of columns that had been dropped before this point of the log.
+    """
 
     relation: Relation
     attnums: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[int, int] = field(default_factory=dict)
+    gone: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +145,9 @@ def attnums_of(known: Known, announced: Relation, facts: TableFacts) -> dict[str
     """Return the attnums of the announced columns, as far as they can be told; a name that is gone by now keeps its own."""
     now = {column.name: column.attnum for column in facts.columns}
     attnums = {name: now.get(name) or known.attnums.get(name, 0) for name in announced.column_names}
-    newest = max(known.attnums.values(), default=0)
-    new = [name for name, attnum in attnums.items() if attnum == 0 or attnum > newest]
+    since = _made_since(known, facts)
+    new = [name for name, attnum in attnums.items() if attnum == 0 or attnum in since]
     untold = [name for name in new if attnums[name] == 0]
-    since = sorted(attnum for attnum in (*now.values(), *facts.dropped) if attnum > newest)
     gone = [attnum for attnum in since if attnum in facts.dropped]
     if known.attnums and len(new) == len(since):  # in the order of their making
         attnums |= dict(zip(new, since, strict=True))
@@ -166,7 +169,27 @@ def _origins(known: Known, announced: Relation, facts: TableFacts | None) -> dic
     found = _by_attnum(known, announced, facts)
     _check_order(known, found)
     _check_namesakes(known, found)
+    _check_places(known, found, facts)
     return found
+
+
+def _made_since(known: Known, facts: TableFacts) -> list[int]:
+    """Return the attnums, in their order, of columns that were made since the version that is followed, dropped ones too."""
+    newest = max(known.attnums.values(), default=0)
+    attnums = (*(column.attnum for column in facts.columns), *facts.dropped)
+    return sorted(attnum for attnum in attnums if attnum > newest and attnum not in known.gone)
+
+
+def _check_places(known: Known, found: Mapping[Column, Column | None], facts: TableFacts) -> None:
+    """A new column has its place among those that were made since: else another one had its name when the log named it."""
+    now = {column.name: column.attnum for column in facts.columns}
+    since = _made_since(known, facts)
+    new = [column.name for column, origin in found.items() if origin is None]
+    for place, name in enumerate(new):
+        if name in now and since[place : place + 1] != [now[name]]:
+            raise Unfollowable(
+                f"got the column {name} and was altered again before that was read, so that its old rows' values are not known"
+            )
 
 
 def _by_attnum(known: Known, announced: Relation, facts: TableFacts) -> dict[Column, Column | None]:

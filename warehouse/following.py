@@ -13,7 +13,7 @@ from dataclasses import replace
 import duckdb
 
 from cdc.batch import OP_TRUNCATE, TableChanges
-from cdc.lsn import Lsn
+from cdc.lsn import ZERO, Lsn
 from cdc.relation import Relation
 from cdc.table_facts import AskCatalog, TableFacts
 from warehouse import dropped_columns, reshaping, tables, value_exceptions
@@ -217,17 +217,22 @@ class Following:
         if relation == record.relation:
             self._followed[announced] = table
             return table, None
-        step = changed(_known(record), relation, facts, tables.mirrored_columns(self._connection, table))
+        step = changed(_known(record, lsn), relation, facts, tables.mirrored_columns(self._connection, table))
         if any(addition.missing is not None or addition.rewritten for addition in step.added):
             reshaping.check_missing(self._connection, step.added, rows=self._has_rows(table, before))
         old = MirrorTable(self._source, record.relation)
         written = relation.oid in self.written
-        reshaping.reshape(self._connection, table.schema, relation.table, step, written=written, dropped_at=str(lsn))
+        if reshaping.reshape(
+            self._connection, table.schema, relation.table, step, written=written, dropped_at=str(lsn)
+        ):
+            self.written.add(relation.oid)
         self._histories.reshape(table, step, written=written, dropped_at=str(lsn))
         dropped_columns.note(self._connection, table, step, lsn)
         value_exceptions.follow(self._connection, old, table, step)
         follows = replace(record, relation=relation)
-        self._write(follows if facts is None else replace(_as_in_catalog(record, facts, relation), relation=relation))
+        self._write(
+            follows if facts is None else replace(_as_in_catalog(record, facts, relation, lsn), relation=relation)
+        )
         self._suspects.pop(relation.oid, None)
         others = {version: one for version, one in self._followed.items() if version.oid != relation.oid}
         self._followed = {**others, announced: table}
@@ -248,13 +253,17 @@ class Following:
         return MirrorTable(self._source, changes.relation), changes
 
 
-def _known(record: TableRecord) -> Known:
-    return Known(relation=record.relation, attnums=record.attnums, files=record.files)
+def _known(record: TableRecord, at: Lsn = ZERO) -> Known:
+    """What the mirror follows, at this point of the log."""
+    gone = frozenset(record.gone) if at >= record.gone_at else frozenset()
+    return Known(relation=record.relation, attnums=record.attnums, files=record.files, gone=gone)
 
 
-def _as_in_catalog(record: TableRecord, facts: TableFacts, relation: Relation) -> TableRecord:
+def _as_in_catalog(record: TableRecord, facts: TableFacts, relation: Relation, at: Lsn = ZERO) -> TableRecord:
     """The record with the catalog's identities of the columns that the mirror follows."""
-    return replace(record, attnums=attnums_of(_known(record), relation, facts), files=dict(facts.files))
+    attnums = attnums_of(_known(record, at), relation, facts)
+    gone_at = record.gone_at if record.gone == facts.dropped else facts.lsn
+    return replace(record, attnums=attnums, files=dict(facts.files), gone=facts.dropped, gone_at=gone_at)
 
 
 def _first_lsn(changes: TableChanges) -> Lsn:

@@ -31,10 +31,15 @@ _COLUMNS = """
 
 def reshape(
     connection: duckdb.DuckDBPyConnection, schema: str, table: str, step: Reshape, *, written: bool, dropped_at: str
-) -> None:
-    """Bring a table into its next shape; `written`: the open transaction has changed rows of it."""
+) -> bool:
+    """Bring a table into its next shape; return whether the next step in this transaction has to copy it.
+
+    `written`: the open transaction has changed rows of it, or its shape: of two shapes in one transaction and rows behind them
+    DuckDB may refuse the commit, too.
+    """
     name = f"{quoted(schema)}.{quoted(table)}"
-    if step.alters and (written or any(_is_nested(addition) for addition in step.added)):
+    copied = step.alters and (written or any(_is_nested(addition) for addition in step.added))
+    if copied:
         _copy(connection, schema, table, step)
     elif step.alters:
         for action in _alterations(step):
@@ -42,6 +47,7 @@ def reshape(
     for column in step.dropped:
         comment = literal(f"dropped at the source by {dropped_at}: NULL in rows written since")
         connection.execute(f"COMMENT ON COLUMN {name}.{quoted(column)} IS {comment}")
+    return step.alters or written
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> tuple[str, ...]:

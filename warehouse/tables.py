@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from cdc.column_types import type_from_json
-from cdc.lsn import Lsn
+from cdc.lsn import ZERO, Lsn
 from cdc.relation import Column, Relation, ReplicaIdentity
 from warehouse import dropped_columns
 from warehouse.held_types import held_as_made
@@ -57,7 +57,7 @@ class TableRecord:
 
     `exact_from`: while the source's position is below it, the mirror holds rows of later than that, and every insert may be
     one of a row that is there. `attnums` (by column) and `files`: the catalog's, see `cdc.table_facts`; empty where it was not
-    asked.
+    asked. `gone`: attnums of columns that had been dropped at `gone_at`.
     """
 
     relation: Relation
@@ -68,6 +68,8 @@ class TableRecord:
     exact_from: Lsn | None = None
     attnums: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[int, int] = field(default_factory=dict)
+    gone: tuple[int, ...] = ()
+    gone_at: Lsn = ZERO
 
     @property
     def stopped(self) -> bool:
@@ -97,7 +99,14 @@ def write_record(connection: duckdb.DuckDBPyConnection, source: str, record: Tab
         "stopped_at": _text(record.stopped_at),
         "skipped_rows": record.skipped_rows if record.stopped else None,
         "exact_from": _text(record.exact_from),
-        "catalog": json.dumps({"attnums": dict(record.attnums), "files": dict(record.files)}),
+        "catalog": json.dumps(
+            {
+                "attnums": dict(record.attnums),
+                "files": dict(record.files),
+                "gone": record.gone,
+                "gone_at": str(record.gone_at),
+            }
+        ),
     }
     connection.execute(_WRITE, values)
 
@@ -121,6 +130,8 @@ def _record(
         exact_from=Lsn.parse(exact_from) if exact_from else None,
         attnums=numbers["attnums"],
         files={int(oid): file for oid, file in numbers["files"].items()},
+        gone=tuple(numbers.get("gone", ())),
+        gone_at=Lsn.parse(numbers.get("gone_at", "0/0")),
     )
 
 

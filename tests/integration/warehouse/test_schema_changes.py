@@ -93,6 +93,14 @@ FOLLOWED = {
     "one dropped, another added": [[TOUCH, "ALTER TABLE items DROP note, ADD remark text DEFAULT 'none'", MORE]],
     "one dropped and added under its name": [[TOUCH, "ALTER TABLE items DROP qty, ADD qty bigint DEFAULT 7", TOUCH, MORE]],
     "dropped, and added again later": [[TOUCH, "ALTER TABLE items DROP qty", TOUCH], ["ALTER TABLE items ADD qty text", MORE]],
+    "a column that came and went between rows, and later another": [
+        ["ALTER TABLE items ADD one int", "ALTER TABLE items DROP one"],
+        [TOUCH],
+        [MORE],
+    ],
+    "an array with a default, and another column": [
+        ["ALTER TABLE items ADD tags text[] DEFAULT '{x}'", TOUCH, "ALTER TABLE items ADD more int DEFAULT 1", TOUCH]
+    ],
     "names exchanged": [
         [TOUCH, "ALTER TABLE items RENAME sku TO s", "ALTER TABLE items RENAME note TO sku", "ALTER TABLE items RENAME s TO note"],
         ["UPDATE items SET note = sku WHERE id < 5"],
@@ -135,6 +143,10 @@ def test_is_followed(database: FreshDatabase, warehouse: Warehouse, case: str, w
 
 
 STOPPED = {
+    "a column added, dropped and added again": (
+        ["ALTER TABLE items ADD e int DEFAULT 7", "INSERT INTO items (id, e) VALUES (500, 100)", "ALTER TABLE items DROP e, ADD e int DEFAULT 3", TOUCH],
+        "got the column e and was altered again",
+    ),
     "another type": (["ALTER TABLE items ALTER qty TYPE text", TOUCH], "another type for qty"),
     "a narrower varchar": (["ALTER TABLE items ALTER sku TYPE varchar(9)", TOUCH], "another type for sku"),
     "fewer decimals": (["ALTER TABLE items ALTER price TYPE numeric(10,1)", TOUCH], "another type for price"),
@@ -216,3 +228,14 @@ def test_is_followed_on_every_version(database: FreshDatabase, warehouse: Wareho
         shop.source.transaction(*statements, OTHER)
     shop.source.catch_up()
     shop.assert_equal("public.items", "public.others")
+
+
+def test_a_column_that_came_and_went_unseen_does_not_stop_a_later_one(
+    database: FreshDatabase, warehouse: Warehouse
+) -> None:
+    shop = Shop(database, warehouse)
+    shop.source.transaction("ALTER TABLE items ADD one int", "ALTER TABLE items DROP one")
+    for statement in (TOUCH, MORE, "ALTER TABLE items ADD two int DEFAULT 2", TOUCH):
+        shop.source.transaction(statement)
+        shop.source.catch_up()
+    shop.assert_equal("public.items")
