@@ -149,3 +149,14 @@ def test_a_first_snapshot_that_is_killed_does_not_start_over(bridge: Bridge) -> 
     assert_equal(bridge)
     verified = bridge.causeway("verify", "shop", "--json")
     assert verified.code == 0, verified.out
+
+
+def test_the_operational_lane_s_records_are_read_anew_as_upserts(bridge: Bridge) -> None:
+    write(bridge, "INSERT INTO customers (id, company_name, created_at) VALUES (1, 'Ann', now()), (2, 'Bob', now())")
+    caught_up = bridge.causeway("run", "--lane", "operational", "--until-caught-up")
+    assert caught_up.code == 0, caught_up.err
+    done = bridge.causeway("copy", "shop", "customers", "--lane", "operational", "--json")
+    assert done.code == 0, done.err
+    assert [(one["table"], one["state"], one["rows"]) for one in done.json["tables"]] == [
+        ("public.customers", "done", 2)
+    ]
