@@ -20,7 +20,8 @@ from config.errors import CausewayError, ErrorKind
 
 _PUBLICATION = """
 SELECT p.puballtables, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate, p.pubviaroot,
-    EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)
+    EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid),
+    coalesce(to_jsonb(p) ->> 'pubgencols', 'n') <> 'n' -- from 18 on
 FROM pg_publication p WHERE p.pubname = %s
 """
 _TABLES = """
@@ -49,6 +50,7 @@ class Publication:
     all_tables: bool
     all_operations: bool
     via_root: bool
+    generated_columns: bool
     filters: Mapping[str, str | None]
     column_lists: tuple[str, ...]
 
@@ -67,6 +69,7 @@ def find_publication(connection: PlainConnection, name: str) -> Publication | No
         all_tables=row[0] or row[3],
         all_operations=row[1],
         via_root=row[2],
+        generated_columns=row[4],
         filters={table: condition for table, _, condition in tables},
         column_lists=tuple(table for table, listed, _ in tables if listed),
     )
@@ -90,6 +93,8 @@ def differences(publication: Publication, tables: Sequence[str], row_filters: Ma
         found.append("does not publish insert, update, delete and truncate")
     if not publication.via_root:
         found.append("has publish_via_partition_root off")
+    if publication.generated_columns:
+        found.append("publishes generated columns")
     return found
 
 
@@ -124,11 +129,12 @@ def set_statement(name: str, tables: Sequence[str], row_filters: Mapping[str, st
     return sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(sql.Identifier(name), _table_list(tables, row_filters))
 
 
-def options_statement(name: str) -> sql.Composed:
-    """Build ALTER PUBLICATION ... SET: every operation, and partitions under their root's name."""
+def options_statement(publication: Publication) -> sql.Composed:
+    """Build ALTER PUBLICATION ... SET: every operation, partitions under their root's name, no generated columns."""
+    generated = ", publish_generated_columns = none" if publication.generated_columns else ""  # unknown before 18
     return sql.SQL(
-        "ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)"
-    ).format(sql.Identifier(name))
+        "ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true{})"
+    ).format(sql.Identifier(publication.name), sql.SQL(generated))
 
 
 def check_filters(connection: PlainConnection, name: str, relations: Sequence[Relation]) -> None:

@@ -217,8 +217,10 @@ def publication_steps(
     if not wrong:
         return []
     steps = [(publications.set_statement(slot, tables, filters), f"the publication {', '.join(wrong)}")]
-    if not (publication.via_root and publication.all_operations):
-        steps.append((publications.options_statement(slot), "every operation, partitions under their root's name"))
+    if not (publication.via_root and publication.all_operations and not publication.generated_columns):
+        steps.append(
+            (publications.options_statement(publication), "every operation, partitions under their root's name")
+        )
     return steps
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from psycopg import pq, sql
-from psycopg.errors import Diagnostic
+from psycopg.errors import Diagnostic, UndefinedObject
 
 from cdc.connection import PlainConnection
 from cdc.copy_messages import Interrupted, Taken, await_more, command, failed, rows_of, take
@@ -268,7 +268,9 @@ class StreamReceiver:
         """Return the error for a stream that the server has ended: by an error, or in order, at its shutdown."""
         result = self._wire.get_result()
         if result is not None and result.status == pq.ExecStatus.FATAL_ERROR:
-            return failed(result)
+            refused = failed(result)
+            # Before PostgreSQL 18; see _take_notice.
+            return self._unpublished() if _names_no_publication(refused) else refused
         return CausewayError(
             ErrorKind.CONNECTION,
             "the server has ended the replication stream.",
@@ -304,3 +306,8 @@ def identify(connection: PlainConnection, doorbell: Doorbell, stopped: Callable[
     """Return the system identifier and timeline of the server behind a replication connection."""
     (row,) = rows_of(command(connection, "IDENTIFY_SYSTEM", doorbell, stopped))
     return str(row[0]), int(row[1] or 0)
+
+
+def _names_no_publication(error: CausewayError) -> bool:
+    """Whether the server says that a publication does not exist (get_publication_oid, src/backend/catalog/pg_publication.c)."""
+    return isinstance(error.__cause__, UndefinedObject) and 'publication "' in str(error)

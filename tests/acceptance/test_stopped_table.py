@@ -59,6 +59,11 @@ def test_a_stopped_table_is_repaired_by_a_copy_and_its_history_begins_anew(bridg
     assert "the history of shop.ledger begins at" in early.err
 
 
+@pytest.mark.case(
+    "a table dropped from the publication while running",
+    "stops alone when the lane next opens the source, with the command that copies it anew",
+)
+@pytest.mark.case("one poison table neither stalls the others nor pins the slot")
 def test_a_dropped_table_or_one_without_its_key_stops_nothing_else(bridge: Bridge) -> None:
     tables = ["public.customers", "public.ledger", "public.notes", "public.left_out", "public.goes_on"]
     with bridge.server.connect("shop", autocommit=True) as connection:

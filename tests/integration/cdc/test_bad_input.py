@@ -12,7 +12,7 @@ from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, TableSettings
 from sandbox.postgres import EmbeddedPostgres
 from tests.fixtures.capture import CapturedDatabase, captured
-from tests.fixtures.postgres import FreshDatabase
+from tests.fixtures.postgres import EVERY_POSTGRES, FreshDatabase
 
 ORDERS = "CREATE TABLE public.orders (id int PRIMARY KEY, note text)"
 
@@ -92,6 +92,9 @@ def test_a_missing_table_is_named(database: FreshDatabase) -> None:
     assert "public.lines, sales.none" in str(error)
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("a table without a key", "refused before its publication, which would let UPDATE fail at the source")
+@pytest.mark.case("replica identity nothing", "refused, likewise")
 @pytest.mark.parametrize(
     "ddl",
     [
@@ -118,6 +121,9 @@ def test_no_free_slot_is_named() -> None:
         assert "max_replication_slots" in str(error)
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("a table dropped from the publication while running")
+@pytest.mark.case("a table added to the publication while running")
 def test_a_publication_that_misses_a_table_or_has_another_is_refused(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS, "CREATE TABLE public.lines (id int PRIMARY KEY)")
     source.catch_up()
@@ -125,6 +131,38 @@ def test_a_publication_that_misses_a_table_or_has_another_is_refused(database: F
     error = refusal(source)
     assert error.kind is ErrorKind.SCHEMA
     assert "misses public.lines, has public.orders, which is not configured" in str(error)
+
+
+@EVERY_POSTGRES
+@pytest.mark.case("partitions with publish_via_partition_root off", "refused: the rows would come under other names")
+@pytest.mark.case("column lists", "refused: the mirror would miss columns in silence")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("SET (publish_via_partition_root = false)", "has publish_via_partition_root off"),
+        ("SET TABLE orders (id)", "has a column list on public.orders"),
+        ("SET (publish = 'insert, update')", "does not publish insert, update, delete and truncate"),
+    ],
+)
+def test_a_publication_that_leaves_something_out_is_refused(database: FreshDatabase, change: str, words: str) -> None:
+    source = captured(database, ["public.orders"], ORDERS)
+    source.catch_up()
+    source.execute(f"ALTER PUBLICATION {source.slot} {change}")
+    error = refusal(source)
+    assert error.kind is ErrorKind.SCHEMA
+    assert words in str(error)
+
+
+@pytest.mark.case(
+    "PostgreSQL 18's publish_generated_columns", "refused: old rows would lack the values, which follow from the others"
+)
+def test_a_publication_of_generated_columns_is_refused(database: FreshDatabase) -> None:
+    source = captured(database, ["public.orders"], ORDERS)
+    source.catch_up()
+    source.execute(f"ALTER PUBLICATION {source.slot} SET (publish_generated_columns = stored)")
+    error = refusal(source)
+    assert error.kind is ErrorKind.SCHEMA
+    assert "publishes generated columns" in str(error)
 
 
 def test_a_slot_of_another_plugin_is_refused(database: FreshDatabase) -> None:
@@ -137,6 +175,8 @@ def test_a_slot_of_another_plugin_is_refused(database: FreshDatabase) -> None:
     assert error.kind is ErrorKind.SERVER_SETTINGS
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("row filters")
 def test_a_row_filter_outside_of_the_key_is_refused_before_it_breaks_the_source(database: FreshDatabase) -> None:
     source = captured(database, [], ORDERS)
     source.lane = Lane.OPERATIONAL
@@ -147,6 +187,10 @@ def test_a_row_filter_outside_of_the_key_is_refused_before_it_breaks_the_source(
     source.execute("INSERT INTO orders VALUES (1, 'x')", "UPDATE orders SET note = 'y'")
 
 
+@EVERY_POSTGRES
+@pytest.mark.case(
+    "row filters", "hold for the operational lane, in its snapshot and its stream; the mirror has every row"
+)
 def test_row_filters_hold_in_the_operational_lane_only(database: FreshDatabase) -> None:
     for lane, expected in ((Lane.OPERATIONAL, {("2",), ("5",)}), (Lane.ANALYTICAL, {("1",), ("2",), ("4",), ("5",)})):
         source = captured(database, [], "DROP TABLE IF EXISTS orders", ORDERS, "INSERT INTO orders VALUES (1), (2)")

@@ -18,9 +18,8 @@ from cdc.lsn import Lsn
 from cdc.reader import PostgresReader
 from cdc.slots import SlotStatus, status
 from config.errors import CausewayError, ErrorKind
-from sandbox.postgres import EmbeddedPostgres
 from tests.fixtures.capture import CapturedDatabase, captured, rows_of, wal_bytes
-from tests.fixtures.postgres import FreshDatabase
+from tests.fixtures.postgres import EVERY_POSTGRES, FreshDatabase, Servers, own_server
 
 ORDERS = "CREATE TABLE public.orders (id int PRIMARY KEY, note text)"
 
@@ -69,6 +68,8 @@ class Writer(threading.Thread):
                 self.transactions += 1
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("insert, update, delete, and insert then delete while the copy runs")
 def test_writes_during_the_snapshot_arrive_once(database: FreshDatabase) -> None:
     source = captured(
         database,
@@ -91,6 +92,7 @@ def test_writes_during_the_snapshot_arrive_once(database: FreshDatabase) -> None
     source.assert_equal()
 
 
+@EVERY_POSTGRES
 def test_a_snapshot_broken_off_begins_again(database: FreshDatabase) -> None:
     source = captured(
         database,
@@ -108,6 +110,11 @@ def test_a_snapshot_broken_off_begins_again(database: FreshDatabase) -> None:
     source.assert_equal()
 
 
+@EVERY_POSTGRES
+@pytest.mark.case(
+    "several rows at one LSN and a kill in the middle of their transaction",
+    "the transaction is repeated whole: a position lies between transactions only",
+)
 def test_dying_in_the_middle_of_a_transaction_repeats_it_whole(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS, batch_rows=100)
     source.catch_up()
@@ -124,6 +131,14 @@ def test_dying_in_the_middle_of_a_transaction_repeats_it_whole(database: FreshDa
     source.assert_equal()
 
 
+@EVERY_POSTGRES
+@pytest.mark.case(
+    "a reply lost after the destination committed", "as a kill there: the destination's own position says what it has"
+)
+@pytest.mark.case(
+    "killed after the destination committed and before the slot was told",
+    "the stream begins at the destination's own position, not at the slot's",
+)
 def test_what_was_committed_but_not_confirmed_is_not_sent_again(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.catch_up()
@@ -143,6 +158,11 @@ def test_what_was_committed_but_not_confirmed_is_not_sent_again(database: FreshD
     source.assert_equal()
 
 
+@EVERY_POSTGRES
+@pytest.mark.case(
+    "millions of rows in one transaction",
+    "comes in pieces of bounded size, which the destination commits all at once",
+)
 def test_a_large_transaction_comes_in_pieces_of_bounded_size(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS, batch_bytes=2**16)
     source.catch_up()
@@ -161,6 +181,39 @@ def test_a_large_transaction_comes_in_pieces_of_bounded_size(database: FreshData
     source.assert_equal()
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("a rolled-back savepoint in a spilled transaction", "leaves nothing")
+@pytest.mark.case("interleaved large transactions")
+def test_spilled_transactions_arrive_whole_and_without_their_rolled_back_savepoints(database: FreshDatabase) -> None:
+    source = captured(
+        database,
+        ["public.orders"],
+        ORDERS,
+        f"ALTER DATABASE {database.name} SET logical_decoding_work_mem = '64kB'",
+        batch_bytes=2**16,
+    )
+    source.catch_up()
+    insert = "INSERT INTO orders SELECT g, repeat('x', 200) FROM generate_series({}, {}) g"
+    with database.connect() as first, database.connect() as second:
+        for n in range(3):
+            for number, writer in enumerate((first, second)):
+                begin = 100_000 * number + 10_000 * n
+                writer.execute(insert.format(begin, begin + 1000).encode())
+                writer.execute("SAVEPOINT s")
+                writer.execute(insert.format(begin + 1001, begin + 4000).encode())
+                writer.execute("UPDATE orders SET note = 'never'")
+                writer.execute("ROLLBACK TO s")
+        second.commit()
+        first.rollback()
+    assert len(rows_of(source.catch_up())) == 3 * 1001
+    with database.connect() as connection:
+        statistics = "SELECT spill_txns FROM pg_stat_replication_slots WHERE slot_name = %s"
+        eventually(lambda: (connection.execute(statistics, [source.slot]).fetchone() or (0,))[0] > 0)
+    source.assert_equal()
+
+
+@EVERY_POSTGRES
+@pytest.mark.case("interleaved large transactions", "in the order of their commits, each at once")
 def test_interleaved_transactions_arrive_in_commit_order(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS, batch_rows=50)
     source.catch_up()
@@ -175,6 +228,7 @@ def test_interleaved_transactions_arrive_in_commit_order(database: FreshDatabase
     source.assert_equal()
 
 
+@EVERY_POSTGRES
 def test_until_ends_exactly_there(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.catch_up()
@@ -190,6 +244,7 @@ def test_until_ends_exactly_there(database: FreshDatabase) -> None:
     assert [row["id"] for row in rows_of(source.catch_up())] == ["2"]
 
 
+@EVERY_POSTGRES
 def test_until_is_reached_though_the_flushed_log_ends_inside_a_record(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.catch_up()
@@ -214,6 +269,8 @@ def test_until_is_reached_though_the_flushed_log_ends_inside_a_record(database: 
     source.assert_equal()
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("a keepalive before what was sent is durable", "answered with what is durable, and nothing more")
 def test_a_keepalive_does_not_confirm_what_is_not_durable(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS, status_interval_s=0.1)
     source.catch_up()
@@ -234,6 +291,10 @@ def test_a_keepalive_does_not_confirm_what_is_not_durable(database: FreshDatabas
     reader.close()
 
 
+@EVERY_POSTGRES
+@pytest.mark.case(
+    "captured tables idle while others write", "the position moves to where the log ends, and the slot with it"
+)
 def test_the_slot_of_idle_tables_moves_on_while_others_write(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS, status_interval_s=0.2)
     source.catch_up()
@@ -255,6 +316,7 @@ def test_the_slot_of_idle_tables_moves_on_while_others_write(database: FreshData
     reader.close()
 
 
+@EVERY_POSTGRES
 def test_an_open_transaction_keeps_the_position_where_it_is(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS, status_interval_s=0.1, batch_rows=100)
     source.catch_up()
@@ -274,6 +336,7 @@ def test_an_open_transaction_keeps_the_position_where_it_is(database: FreshDatab
     source.assert_equal()
 
 
+@EVERY_POSTGRES
 def test_only_what_was_handed_out_can_be_confirmed_and_never_less_than_before(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.catch_up()
@@ -287,6 +350,8 @@ def test_only_what_was_handed_out_can_be_confirmed_and_never_less_than_before(da
     reader.close()
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("two readers on one slot", "the second is refused, and told which process holds the slot")
 def test_two_readers_of_one_slot_do_not_take_from_each_other(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.catch_up()
@@ -305,6 +370,11 @@ def test_two_readers_of_one_slot_do_not_take_from_each_other(database: FreshData
     source.assert_equal()
 
 
+@EVERY_POSTGRES
+@pytest.mark.case(
+    "wal_sender_timeout while a long batch is applied",
+    "the receiving thread goes on with status messages, and reads no more than it may hold",
+)
 def test_a_full_handover_stops_reading_but_not_the_status_messages(database: FreshDatabase) -> None:
     with psycopg.connect(database.dsn, autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {database.name} SET wal_sender_timeout = '1s'")
@@ -330,6 +400,7 @@ def test_a_full_handover_stops_reading_but_not_the_status_messages(database: Fre
     source.assert_equal()
 
 
+@EVERY_POSTGRES
 def test_an_aborted_batch_is_read_again_after_reopening_the_same_reader(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.catch_up()
@@ -344,8 +415,10 @@ def test_an_aborted_batch_is_read_again_after_reopening_the_same_reader(database
     source.assert_equal()
 
 
-def test_a_fast_shutdown_ends_cleanly_and_loses_nothing() -> None:
-    with EmbeddedPostgres() as server:
+@EVERY_POSTGRES
+@pytest.mark.case("a fast shutdown of Postgres", "a connection error; the lane waits and goes on from its position")
+def test_a_fast_shutdown_ends_cleanly_and_loses_nothing(postgres_version: int) -> None:
+    with own_server(postgres_version) as server:
         dsn = server.create_database("shop")
         source = captured(
             FreshDatabase(server=server, name="shop", dsn=dsn), ["public.orders"], ORDERS, status_interval_s=5
@@ -366,8 +439,9 @@ def test_a_fast_shutdown_ends_cleanly_and_loses_nothing() -> None:
         source.assert_equal()
 
 
-def test_a_crash_of_the_server_is_a_connection_error_and_the_next_reader_goes_on() -> None:
-    with EmbeddedPostgres() as server:
+@EVERY_POSTGRES
+def test_a_crash_of_the_server_is_a_connection_error_and_the_next_reader_goes_on(postgres_version: int) -> None:
+    with own_server(postgres_version) as server:
         dsn = server.create_database("shop")
         source = captured(FreshDatabase(server=server, name="shop", dsn=dsn), ["public.orders"], ORDERS)
         source.catch_up()
@@ -388,6 +462,8 @@ def test_a_crash_of_the_server_is_a_connection_error_and_the_next_reader_goes_on
         source.assert_equal()
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("a stored position behind the slot", "refused as a gap, with how to rebuild")
 def test_a_stored_position_behind_the_slot_is_a_gap(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.catch_up()
@@ -397,6 +473,9 @@ def test_a_stored_position_behind_the_slot_is_a_gap(database: FreshDatabase) -> 
     assert_refused(source, old, ErrorKind.GAP, "past the lane's position")
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("dropped", "refused, with how to rebuild; never made anew in silence")
+@pytest.mark.case("recreated", "refused as a gap: it begins behind the lane's position")
 def test_a_slot_dropped_is_never_made_anew_in_silence(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.catch_up()
@@ -406,6 +485,7 @@ def test_a_slot_dropped_is_never_made_anew_in_silence(database: FreshDatabase) -
     assert_refused(source, source.replay.position, ErrorKind.GAP, "past the lane's position")
 
 
+@EVERY_POSTGRES
 def test_another_cluster_timeline_or_slot_is_refused(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.catch_up()
@@ -420,9 +500,67 @@ def test_another_cluster_timeline_or_slot_is_refused(database: FreshDatabase) ->
         assert_refused(source, other, ErrorKind.IDENTITY, "lane|log")
 
 
-def test_a_lost_slot_is_refused() -> None:
-    with EmbeddedPostgres(
-        settings={"max_slot_wal_keep_size": "1MB", "max_wal_size": "32MB", "min_wal_size": "32MB"}
+@EVERY_POSTGRES
+@pytest.mark.case("a new slot behind an old stored position", "what the lane has is not sent again")
+def test_a_slot_made_anew_behind_the_position_repeats_nothing(database: FreshDatabase) -> None:
+    source = captured(database, ["public.orders"], ORDERS)
+    source.catch_up()
+    source.execute(
+        f"SELECT pg_copy_logical_replication_slot('{source.slot}', '{source.slot}_old')",
+        "INSERT INTO orders VALUES (1), (2)",
+    )
+    source.catch_up()
+    source.execute(
+        f"SELECT pg_drop_replication_slot('{source.slot}')",
+        f"SELECT pg_copy_logical_replication_slot('{source.slot}_old', '{source.slot}')",
+        "INSERT INTO orders VALUES (3)",
+    )
+    assert [row["id"] for row in rows_of(source.catch_up())] == ["3"]
+    source.assert_equal()
+
+
+@EVERY_POSTGRES
+@pytest.mark.case("another cluster under the same name", "refused by its system identifier")
+def test_another_cluster_with_a_database_and_a_slot_of_the_same_name_is_refused(
+    database: FreshDatabase, postgres_servers: Servers, postgres_version: int
+) -> None:
+    source = captured(database, ["public.orders"], ORDERS)
+    source.catch_up()
+    other = postgres_servers(16 if postgres_version == 18 else 18)
+    twin = FreshDatabase(server=other, name=f"{database.name}_twin", dsn=other.create_database(f"{database.name}_twin"))
+    captured(twin, ["public.orders"], ORDERS).execute(
+        f"SELECT pg_create_logical_replication_slot('{source.slot}', 'pgoutput')"
+    )
+    source.dsn = twin.dsn
+    assert_refused(source, source.replay.position, ErrorKind.IDENTITY, "system identifier|another")
+    other.drop_database(twin.name)
+
+
+@EVERY_POSTGRES
+@pytest.mark.case("a promoted standby", "refused by its timeline: what it lacks of the old one's log nobody knows")
+def test_a_server_on_another_timeline_is_refused(postgres_version: int) -> None:
+    with own_server(postgres_version) as server:
+        database = FreshDatabase(server=server, name="shop", dsn=server.create_database("shop"))
+        source = captured(database, ["public.orders"], ORDERS)
+        source.catch_up()
+        source.execute("INSERT INTO orders VALUES (1)")
+        server.stop("fast")
+        # A recovery without an archive ends at once, as a promotion does: on the next timeline.
+        server.configure({"restore_command": "false"})
+        (server.directory / "data" / "recovery.signal").touch()
+        server.start()
+        with server.connect(autocommit=True) as connection:
+            eventually(lambda: connection.execute("SELECT NOT pg_is_in_recovery()").fetchone() == (True,))
+            assert server_facts(connection).timeline == 2
+        assert_refused(source, source.replay.position, ErrorKind.IDENTITY, "timeline")
+
+
+@EVERY_POSTGRES
+@pytest.mark.case("lost", "refused as a gap, with how to rebuild")
+@pytest.mark.case("invalidated by max_slot_wal_keep_size", "refused as a gap, with the setting's name")
+def test_a_lost_slot_is_refused(postgres_version: int) -> None:
+    with own_server(
+        postgres_version, settings={"max_slot_wal_keep_size": "1MB", "max_wal_size": "32MB", "min_wal_size": "32MB"}
     ) as server:
         dsn = server.create_database("shop")
         source = captured(FreshDatabase(server=server, name="shop", dsn=dsn), ["public.orders"], ORDERS)
@@ -436,6 +574,23 @@ def test_a_lost_slot_is_refused() -> None:
         assert_refused(source, source.replay.position, ErrorKind.GAP, "is lost")
 
 
+@pytest.mark.case("invalidated by idle_replication_slot_timeout", "refused as a gap, with how to rebuild")
+@pytest.mark.parametrize("postgres_version", [18])
+def test_a_slot_that_nobody_read_for_too_long_is_refused(postgres_version: int) -> None:
+    with own_server(postgres_version, settings={"idle_replication_slot_timeout": "1s"}) as server:
+        database = FreshDatabase(server=server, name="shop", dsn=server.create_database("shop"))
+        source = captured(database, ["public.orders"], ORDERS)
+        source.catch_up()
+        with server.connect(autocommit=True) as connection:
+
+            def invalidated() -> bool:
+                connection.execute("CHECKPOINT")
+                return slot_of(source).wal_status == "lost"
+
+            eventually(invalidated, 30)
+        assert_refused(source, source.replay.position, ErrorKind.GAP, "is lost")
+
+
 def assert_refused(source: CapturedDatabase, position: object, kind: ErrorKind, words: str) -> None:
     reader = source.reader()
     with pytest.raises(CausewayError, match=words) as refused:
@@ -445,6 +600,7 @@ def assert_refused(source: CapturedDatabase, position: object, kind: ErrorKind, 
     reader.close()
 
 
+@EVERY_POSTGRES
 def test_a_publication_dropped_and_made_again_is_a_gap(database: FreshDatabase) -> None:
     source = captured(database, ["public.t"], "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1)")
     source.catch_up()

@@ -7,7 +7,9 @@ import pytest
 
 from cdc.batch import BatchKind
 from tests.fixtures.capture import captured, rows_of
-from tests.fixtures.postgres import FreshDatabase
+from tests.fixtures.postgres import EVERY_POSTGRES, FreshDatabase
+
+pytestmark = EVERY_POSTGRES
 
 TYPES = (
     "CREATE TYPE mood AS ENUM ('ok', 'not ok')",
@@ -78,6 +80,30 @@ def statements(first_id: int) -> list[str]:
     return [*inserts, f"INSERT INTO v (id) VALUES ({first_id + len(pairs)})"]
 
 
+@pytest.mark.case("infinity and -infinity of date, timestamp and timestamptz")
+@pytest.mark.case("BC dates")
+@pytest.mark.case("24:00:00")
+@pytest.mark.case("NaN and infinite numeric")
+@pytest.mark.case("numeric of more than 38 digits")
+@pytest.mark.case("numeric without precision")
+@pytest.mark.case("money")
+@pytest.mark.case("intervals with months")
+@pytest.mark.case("arrays: nested, NULL elements, shifted bounds")
+@pytest.mark.case("domains of domains")
+@pytest.mark.case("enums")
+@pytest.mark.case("composites")
+@pytest.mark.case("json and jsonb: duplicate keys, \\u0000 refused by Postgres")
+@pytest.mark.case("bytea")
+@pytest.mark.case("bit")
+@pytest.mark.case("uuid")
+@pytest.mark.case("inet")
+@pytest.mark.case("macaddr")
+@pytest.mark.case("ranges and multiranges")
+@pytest.mark.case("tsvector")
+@pytest.mark.case("oid")
+@pytest.mark.case("empty strings")
+@pytest.mark.case("1 MB strings", "whole")
+@pytest.mark.case("every kind of NULL")
 def test_every_type_has_postgress_own_text_in_snapshot_and_stream(database: FreshDatabase) -> None:
     columns = ", ".join(f"c{n} {name}" for n, name in enumerate(VALUES))
     source = captured(

@@ -127,6 +127,13 @@ FOLLOWED = {
 }  # fmt: skip
 
 
+@pytest.mark.case("a column added", "added to the mirror; old rows have its default")
+@pytest.mark.case("a column dropped", "stays in the mirror, marked; later rows have NULL")
+@pytest.mark.case("a column renamed", "renamed in the mirror")
+@pytest.mark.case(
+    "a changed type or modifier",
+    "widened where nothing is lost; otherwise that table stops, with the command that copies it anew",
+)
 @pytest.mark.parametrize("way", ["at once", "step by step", "in pieces"])
 @pytest.mark.parametrize("case", FOLLOWED)
 def test_is_followed(database: FreshDatabase, warehouse: Warehouse, case: str, way: str) -> None:
@@ -159,6 +166,11 @@ STOPPED = {
 }  # fmt: skip
 
 
+@pytest.mark.case("a changed type or modifier")
+@pytest.mark.case(
+    "one poison table neither stalls the others nor pins the slot",
+    "the table stops with a reason, its changes are counted and skipped, the slot moves on, the others go on",
+)
 @pytest.mark.parametrize("case", STOPPED)
 def test_stops_that_one_table(database: FreshDatabase, warehouse: Warehouse, case: str) -> None:
     shop = Shop(database, warehouse)
@@ -218,9 +230,21 @@ def test_a_default_of_a_partitioned_table_is_that_of_its_partitions(
     shop.assert_equal("public.items")
 
 
+@pytest.mark.case("a column added")
+@pytest.mark.case("a column renamed")
+@pytest.mark.case("a column dropped")
+@pytest.mark.case("a changed type or modifier")
+@pytest.mark.case("a column dropped and added again under the same name")
 @EVERY_POSTGRES
 @pytest.mark.parametrize(
-    "case", ["a column with a default", "one dropped and added under its name", "the last column renamed"]
+    "case",
+    [
+        "a column with a default",
+        "a column dropped",
+        "one dropped and added under its name",
+        "the last column renamed",
+        "wider decimals",
+    ],
 )
 def test_is_followed_on_every_version(database: FreshDatabase, warehouse: Warehouse, case: str) -> None:
     shop = Shop(database, warehouse)

@@ -157,6 +157,10 @@ def test_a_table_is_copied_by_whatever_key_it_has(
     assert shop.chunks >= 5
 
 
+@pytest.mark.case(
+    "a table added to the publication while running",
+    "once it is in the settings it is copied by itself, while the others stream",
+)
 def test_a_table_that_came_later_is_copied_by_itself_while_the_others_stream(
     database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
 ) -> None:
