@@ -29,10 +29,18 @@ COPY staged (seq, kind, record_id, entity, source, source_key, aggregate_id, pay
 DELETE FROM staged s USING staged newer
 WHERE newer.record_id = s.record_id AND newer.seq > s.seq AND s.kind <> 'truncate'
 
+-- What the backfill policy leaves out: unless the record, or the thing that it is a part of, is known or begins now.
 -- name: forget_unbegun
 DELETE FROM staged s
 WHERE NOT s.begins AND s.kind IN ('upsert', 'invalid')
-  AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.record_id = s.record_id)
+  AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.record_id IN (s.record_id, s.aggregate_id))
+  AND NOT EXISTS (SELECT 1 FROM staged w WHERE w.record_id IN (s.record_id, s.aggregate_id) AND w.begins)
+
+-- A snapshot gives tables in any order: parts of what was left out go when it is whole. What Odoo has was begun.
+-- name: forget_unbegun_parts
+DELETE FROM outbox o
+WHERE o.source = %(source)s AND o.aggregate_id <> o.record_id AND o.entity = ANY(%(parts)s) AND o.delivered_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.record_id = o.aggregate_id)
 
 -- name: forget_truncated
 DELETE FROM staged s USING staged t

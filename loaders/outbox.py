@@ -44,6 +44,9 @@ class Mapper(Protocol):
     def forget(self, source: str) -> None:
         """What was given since the last complete batch is not kept."""
 
+    def parts_of_policies(self, source: str) -> tuple[str, ...]:
+        """Return the entities that are parts of things which a backfill policy may leave out."""
+
 
 @dataclass(kw_only=True, slots=True)
 class _Session:
@@ -198,6 +201,8 @@ class Outbox:
         if session.staged:
             self._merge_staged(session, seen=session.repeats_snapshot and batch.kind is BatchKind.SNAPSHOT)
         if batch.complete:
+            if batch.kind is not BatchKind.STREAM:
+                self._forget_parts(session, batch.position.source)
             self._store_position(session, batch)
         failpoint("outbox.before_commit")
         connection.commit()
@@ -207,11 +212,11 @@ class Outbox:
     def _merge_staged(self, session: _Session, *, seen: bool) -> None:
         connection = session.connection
         connection.execute("ANALYZE staged")
-        if session.pieces > 1:
-            connection.execute(_sql("keep_last_of_each_record"))
         if session.unbegun:
             connection.execute(_sql("forget_unbegun"))
             session.unbegun = False
+        if session.pieces > 1:
+            connection.execute(_sql("keep_last_of_each_record"))
         for name in ("forget_truncated", "truncate", "upsert", "delete", "aggregates"):
             connection.execute(_sql(name))
         resolve_staged(connection, self._priorities)
@@ -219,6 +224,11 @@ class Outbox:
         connection.execute(_sql("release_waiting_for_arrivals"))
         if seen:
             connection.execute(_sql("seen"))
+
+    def _forget_parts(self, session: _Session, source: str) -> None:
+        parts = self._mapper.parts_of_policies(source)
+        if parts:
+            session.connection.execute(_sql("forget_unbegun_parts"), {"source": source, "parts": list(parts)})
 
     def _store_position(self, session: _Session, batch: ChangeBatch) -> None:
         position = batch.position

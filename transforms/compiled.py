@@ -63,6 +63,11 @@ class CompiledMapping:
         return self.mapping.version
 
     @property
+    def begins_at_insert_only(self) -> bool:
+        """Whether the backfill policy is none."""
+        return self.mapping.backfill.none
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the result's columns: source_key, then the fields given."""
         return (SOURCE_KEY, *self.fields)

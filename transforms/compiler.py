@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 
+import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -108,6 +109,7 @@ class _Compilation:
         projections = dict(self._projections())
         fields = {name: self._output(name, node) for name, node in projections.items()}
         keep = self._keep()
+        begins, begin_columns = self._begins()
         self._report_missing(projections)
         if self.mistakes:
             return None
@@ -123,6 +125,8 @@ class _Compilation:
             keep_columns=columns_of(where) if where is not None else (),
             key_pattern=f"^{self._pattern(projections[SOURCE_KEY])}$",
             source_sql=self._source_sql(),
+            begins=begins,
+            begin_columns=begin_columns,
         )
 
     def _mistake(self, node: exp.Expr, message: str) -> None:
@@ -201,6 +205,26 @@ class _Compilation:
         except RefusedError as refused:
             self._mistake(refused.node, refused.message)
             return _TRUE
+
+    def _begins(self) -> tuple[Fragment, tuple[str, ...]]:
+        """Translate the backfill policy's date."""
+        backfill = self.mapping.backfill
+        if not backfill.from_date:
+            return _TRUE, ()
+        lines = self.mapping.text.splitlines()
+        line = next((number for number, text in enumerate(lines, 1) if re.match(r"--\s*backfill\s*:", text)), 1)
+        try:
+            node = sqlglot.parse_one(backfill.on, read="postgres")
+            value = Translator(self.relation.columns, RULES, self.words, backfill.on).value(node)
+        except (SqlglotError, RefusedError) as error:
+            what = error.message if isinstance(error, RefusedError) else f"{backfill.on!r} is not an expression"
+            self.mistakes.append((line, f"backfill: {what}"))
+            return _TRUE, ()
+        if value.type.kind not in (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT):
+            self.mistakes.append((line, f"backfill: {backfill.on} must be a date or a timestamp, not {value.type}"))
+            return _TRUE, ()
+        sql = f"({value.sql} >= CAST('{backfill.from_date}' AS {value.type.duckdb}))"
+        return Fragment(sql=sql, type=BOOLEAN_TYPE, may_fail=True), columns_of(node)
 
     def _report_missing(self, projections: Map[str, exp.Expr]) -> None:
         fields = entity_fields(self.mapping.entity).values()

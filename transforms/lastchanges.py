@@ -34,9 +34,9 @@ class Found:
 # Whole rows by key, in a view that shows these transactions; CausewayError where that can't be had now.
 Fetch = Callable[[Relation, pa.Table, frozenset[int]], Found]
 
-INCOMPLETE, NEW, MISFIT, LOOKED_UP = "_incomplete", "_new", "_misfit", "_looked_up"
+INCOMPLETE, NEW, MISFIT, LOOKED_UP, BORN = "_incomplete", "_new", "_misfit", "_looked_up", "_born"
 _CAPTURED = ("_op", "_seq", "_lsn", "_xid", "_committed_at")
-_META = f"_op, _seq, _lsn, _committed_us, {LOOKED_UP}"
+_META = f"_op, _seq, _lsn, _committed_us, {LOOKED_UP}, {BORN}"
 _DELETE = pa.scalar(OP_DELETE)
 # What a Python datetime holds in any time zone; Postgres's infinity lies beyond.
 _MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
@@ -57,8 +57,8 @@ class LastChanges:
     """Last changes of one relation version, `rows` as text, after its last truncate, if there is one.
 
     Columns of `rows`: `_op`, `_seq`, `_lsn`, `_xid`, `_committed_us` (since 1970, UTC), `_incomplete` (Postgres did not send an
-    unchanged value of a used column), `_new` (the row did not exist before this batch), `_looked_up` (its values come from a
-    look-up), then the key's and the used columns as text.
+    unchanged value of a used column), `_new` (the row did not exist before this batch), `_born` (its first change in this
+    batch is its insert), `_looked_up` (its values come from a look-up), then the key's and the used columns as text.
     """
 
     relation: Relation
@@ -91,12 +91,18 @@ def completed(connection: duckdb.DuckDBPyConnection, last: LastChanges, found: p
     keys = _listed(last.relation.key_columns)
     names = last.rows.column_names[last.rows.column_names.index(LOOKED_UP) + 1 :]
     whole = f"SELECT * FROM last WHERE NOT {INCOMPLETE} OR _op = '{OP_DELETE}'"
-    meta = f"_op, _seq, _lsn, _xid, _committed_us, false AS {INCOMPLETE}, {NEW}, true AS {LOOKED_UP}"
-    lacking = f"SELECT _op, _seq, _lsn, _xid, _committed_us, {NEW}, {keys} FROM last WHERE {INCOMPLETE} AND _op <> '{OP_DELETE}'"
+    meta = f"_op, _seq, _lsn, _xid, _committed_us, false AS {INCOMPLETE}, {NEW}, {BORN}, true AS {LOOKED_UP}"
+    lacking = f"SELECT _op, _seq, _lsn, _xid, _committed_us, {NEW}, {BORN}, {keys} FROM last WHERE {INCOMPLETE} AND _op <> '{OP_DELETE}'"
     mended = f"SELECT {meta}, {_listed(names)} FROM ({lacking}) JOIN fetched USING ({keys})"
     with _held(connection, "last", last.rows), _held(connection, "fetched", found, names):
         rows = connection.execute(f"{whole} UNION ALL {mended}").to_arrow_table()
     return replace(last, rows=rows)
+
+
+def born(last: LastChanges) -> LastChanges:
+    """Return the changes as if each were its row's first: a row that was to be read later may have been inserted then."""
+    at = last.rows.column_names.index(BORN)
+    return replace(last, rows=last.rows.set_column(at, BORN, pa.array([True] * last.rows.num_rows, pa.bool_())))
 
 
 def without_lacking(last: LastChanges) -> LastChanges:
@@ -109,7 +115,8 @@ def without_lacking(last: LastChanges) -> LastChanges:
 # delete. An insert after a delete of the same key in the same batch is not.
 _LAST_SQL = f"""
     SELECT _op, _seq, _lsn, _xid, epoch_us(_committed_at) AS _committed_us, {INCOMPLETE},
-        _op = '{OP_INSERT}' AND count(*) OVER key = 1 AS {NEW}, false AS {LOOKED_UP}, {{columns}}
+        _op = '{OP_INSERT}' AND count(*) OVER key = 1 AS {NEW},
+        first_value(_op) OVER (PARTITION BY {{keys}} ORDER BY _seq) = '{OP_INSERT}' AS {BORN}, false AS {LOOKED_UP}, {{columns}}
     FROM changes WHERE _seq > ? AND _op <> '{OP_TRUNCATE}'
     WINDOW key AS (PARTITION BY {{keys}})
     QUALIFY _seq = max(_seq) OVER key

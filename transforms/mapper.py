@@ -19,6 +19,7 @@ from cdc.batch import BatchKind, ChangeBatch, TableChanges
 from cdc.lsn import Lsn
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
+from transforms.canonical import ENTITIES
 from transforms.changes import AnyChange, Delete, Held, Invalid, Mapped, Origin, TruncateAll, Upsert
 from transforms.compiled import SOURCE_KEY, AnyMapping, BrokenMapping, CompiledMapping
 from transforms.compiler import compile_for
@@ -27,6 +28,7 @@ from transforms.lastchanges import (
     Found,
     LastChanges,
     Truncate,
+    born,
     completed,
     last_changes,
     without_lacking,
@@ -63,6 +65,14 @@ class BatchMapper:
         for one in mappings:
             self._by_table[one.mapping.source, one.mapping.table].append(one)
         self._versions: dict[tuple[str, Relation], AnyMapping] = {}
+        policies = {(one.mapping.source, one.mapping.entity) for one in mappings if not one.mapping.backfill.is_all}
+        # Parts of things that may have been left out: a line begins with its order only.
+        self._partial = {
+            (source, entity)
+            for source, whole in policies
+            for entity, kind in ENTITIES.items()
+            if kind.part_of and kind.part_of[0] == whole
+        }
 
     def map(self, batch: ChangeBatch, fetch: Fetch) -> list[Mapped]:
         """Return what the batch means for the records of its source, in the order of the changes.
@@ -96,7 +106,7 @@ class BatchMapper:
         current = [one for one in current if only in ("", one.name)]
         fitting = [one for one in current if isinstance(one, CompiledMapping)]
         used = sorted({name for mapping in fitting for name in mapping.columns})
-        last = last_changes(self._connection, as_changes(keys, found), used)
+        last = born(last_changes(self._connection, as_changes(keys, found), used))
         changes: list[AnyChange] = [each for one in fitting for each in self._map_rows(one, last, origin)]
         self._ahead.note(fitting, _keys(last.rows, found.relation), found.visibility, source, table)
         return changes, [one for one in current if isinstance(one, BrokenMapping)]
@@ -116,6 +126,10 @@ class BatchMapper:
     def forget(self, source: str) -> None:
         """What was given for a source since its last complete batch is not kept."""
         self._ahead.forget(source)
+
+    def parts_of_policies(self, source: str) -> tuple[str, ...]:
+        """Return the entities that are parts of things which a backfill policy may leave out."""
+        return tuple(entity for name, entity in self._partial if name == source)
 
     def close(self) -> None:
         """Release the memory."""
@@ -189,7 +203,8 @@ class BatchMapper:
         if not changed.num_rows:
             return
         rows = RowMapping(self._connection, mapping, last.relation)
-        provenance = Provenance(mapping, origin)
+        leaves_out = mapping.mapping.backfill.none if origin is Origin.SNAPSHOT else self._is_partial(mapping)
+        provenance = Provenance(mapping, origin, never_begins=leaves_out)
         yield from _records(mapping, rows.kept(changed), provenance)
         for each in rows.others:
             common = provenance.of(
@@ -199,6 +214,9 @@ class BatchMapper:
                 yield Delete(**common)
             else:
                 yield Invalid(**common, error=each.error, payload=each.payload)
+
+    def _is_partial(self, mapping: CompiledMapping) -> bool:
+        return (mapping.source, mapping.entity) in self._partial
 
 
 def _looks_alike(mapping: CompiledMapping, relation: Relation) -> bool:

@@ -5,6 +5,7 @@
     -- source: shop
     -- table: public.orders
     -- version: 1
+    -- backfill: from 2026-01-01 on placed_at        (or all, as without it; or none)
     SELECT id AS source_key, ... FROM public.orders WHERE ...
 
 Contract: this module reads files and headers only; what the SELECT says is the compiler's. Line numbers are the file's.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from config.errors import CausewayError, ErrorKind
@@ -24,6 +26,8 @@ from transforms.names import nearest
 from transforms.statusmaps import StatusMaps, load_status_maps
 
 HEADER_FIELDS = ("mapping", "entity", "source", "table", "version")
+_OPTIONAL = ("backfill",)
+_BACKFILL = re.compile(r"(all)|(none)|from\s+(\d{4}-\d{2}-\d{2})\s+on\s+(\S.*)")
 _HEADER = re.compile(r"--\s*(\w+)\s*:\s*(.*?)\s*$")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TABLE = re.compile(r"[^.\s]+\.[^.\s]+")
@@ -39,6 +43,23 @@ class MappingError(CausewayError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Backfill:
+    """Which records from before the lane went live begin in the operational lane. A record that it has begun it follows, always.
+
+    `from_date`: those whose date (`on`: SQL of the source, of a kind of date) is that day or later, or null; of whichever time.
+    `none`: only what is inserted from then on.
+    """
+
+    none: bool = False
+    from_date: str = ""
+    on: str = ""
+
+    @property
+    def is_all(self) -> bool:
+        return not self.none and not self.from_date
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Mapping:
     """One mapping as its file gives it. `text`: the whole file, so that its line numbers are the file's."""
 
@@ -50,6 +71,7 @@ class Mapping:
     path: Path
     text: str
     maps: StatusMaps = field(default_factory=StatusMaps)
+    backfill: Backfill = Backfill()
 
     def problem(self, line: int, message: str) -> str:
         """Return a mistake as it is reported."""
@@ -102,7 +124,10 @@ def parse_mapping(path: Path, text: str, maps: StatusMaps, problems: list[str]) 
         problems += [f"{path}:{line}: {message}" for line, message in sorted(found)]
         return None
     version = int(header.pop("version"))
-    return Mapping(name=header.pop("mapping"), version=version, path=path, text=text, maps=maps, **header)
+    backfill = _backfill(header.pop("backfill", "all"))
+    return Mapping(
+        name=header.pop("mapping"), version=version, path=path, text=text, maps=maps, backfill=backfill, **header
+    )
 
 
 def _read_header(text: str) -> tuple[dict[str, str], dict[str, int], list[tuple[int, str]]]:
@@ -114,7 +139,7 @@ def _read_header(text: str) -> tuple[dict[str, str], dict[str, int], list[tuple[
         if line.strip() and not line.startswith("--"):
             break
         found = _HEADER.fullmatch(line)
-        if found is None or found[1] not in HEADER_FIELDS:
+        if found is None or found[1] not in (*HEADER_FIELDS, *_OPTIONAL):
             continue  # an ordinary comment
         if found[1] in header:
             mistakes.append((number, f"`{found[1]}` is given twice"))
@@ -135,7 +160,28 @@ def _wrong_values(header: dict[str, str]) -> list[tuple[str, str]]:
         wrong.append(("table", f"`table` must be schema.table, not {table!r}"))
     if version is not None and not (version.isdecimal() and int(version) > 0):
         wrong.append(("version", f"`version` must be a whole number from 1, not {version!r}"))
+    if "backfill" in header and not _is_backfill(header["backfill"]):
+        wrong.append(
+            ("backfill", f"`backfill` must be all, none, or from YYYY-MM-DD on COLUMN, not {header['backfill']!r}")
+        )
     return wrong
+
+
+def _is_backfill(text: str) -> bool:
+    found = _BACKFILL.fullmatch(text)
+    if found is None or found[3] is None:
+        return found is not None
+    try:
+        date.fromisoformat(found[3])
+    except ValueError:
+        return False
+    return True
+
+
+def _backfill(text: str) -> Backfill:
+    found = _BACKFILL.fullmatch(text)
+    assert found is not None
+    return Backfill(none=found[2] is not None, from_date=found[3] or "", on=found[4] or "")
 
 
 def _given_twice(mappings: Sequence[Mapping]) -> list[str]:

@@ -15,8 +15,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Provenance:
     """Gives the common arguments of one mapping's changes and records. A batch has few transactions for many rows."""
 
-    def __init__(self, mapping: CompiledMapping, origin: Origin = Origin.STREAM) -> None:
+    def __init__(self, mapping: CompiledMapping, origin: Origin = Origin.STREAM, *, never_begins: bool = False) -> None:
         self._origin = origin
+        self._may_begin = not never_begins
         self._of_mapping = {"entity": mapping.entity, "source": mapping.source, "mapping": mapping.name}
         self._of_record = {"source": mapping.source, "mapping_version": mapping.version}
         self._positions: dict[int, str] = {}
@@ -39,7 +40,7 @@ class Provenance:
             "committed_at": committed_at,
             "seq": seq,
             "origin": Origin.LOOKED_UP if looked_up else self._origin,
-            "begins": begins,
+            "begins": begins and self._may_begin,
         }
 
     def fields(self, source_key: str | None, position: str) -> dict[str, Any]:

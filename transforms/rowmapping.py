@@ -18,7 +18,7 @@ from cdc.batch import OP_DELETE
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from transforms.compiled import SOURCE_KEY, CompiledMapping
-from transforms.lastchanges import LOOKED_UP, MISFIT, NEW, typed_sql
+from transforms.lastchanges import BORN, LOOKED_UP, MISFIT, NEW, typed_sql
 from transforms.translator import Fragment, identifier, text_literal
 
 BEGINS = "_begins"
@@ -137,8 +137,9 @@ class RowMapping:
 
 
 def _begins(mapping: CompiledMapping) -> str:
-    """Whether the backfill policy lets the record begin: it does unless it is shown to be too old."""
-    return f"coalesce(TRY({mapping.begins.sql}), true) AS {BEGINS}"
+    """Whether the backfill policy lets the record begin: with a date unless it is shown to be too old; with none at its insert."""
+    begins = BORN if mapping.mapping.backfill.none else f"coalesce(TRY({mapping.begins.sql}), true)"
+    return f"{begins} AS {BEGINS}"
 
 
 def _failure(name: str, fragment: Fragment, condition: str) -> str:

@@ -65,11 +65,25 @@ def _view(cursor: duckdb.DuckDBPyConnection, entity: str, selects: list[str]) ->
 
 
 def _out_of_scope(cursor: duckdb.DuckDBPyConnection, left_out: Sequence[CompiledMapping]) -> str:
-    """The records that a row filter keeps from the operational lane."""
-    selects = [_select(cursor, mapping) for mapping in left_out]
-    records = " UNION ALL ".join(f"SELECT record_id FROM ({select})" for select in selects if select is not None)
+    """The records that a row filter or a backfill policy keeps from the operational lane."""
+    known = bool(_columns(cursor, "causeway", "outbox"))
+    selects = [_left_out(cursor, mapping, known) for mapping in left_out]
+    records = " UNION ALL ".join(select for select in selects if select is not None)
     nothing = "SELECT CAST(NULL AS VARCHAR) AS record_id WHERE false"
     return f"CREATE OR REPLACE VIEW canonical.out_of_scope AS {records or nothing}"
+
+
+def _left_out(cursor: duckdb.DuckDBPyConnection, mapping: CompiledMapping, outbox_is_mirrored: bool) -> str | None:
+    """Without a date, what the outbox has never had is left out: of orders those from before its first record of the source."""
+    select = _select(cursor, mapping)
+    if select is None or not mapping.begins_at_insert_only:
+        return None if select is None else f"SELECT record_id FROM ({select})"
+    if not outbox_is_mirrored:
+        return None
+    first = f"SELECT min(first_seen_at) FROM causeway.outbox WHERE source = {literal(mapping.source)}"
+    before = f" AND ordered_at < ({first})" if mapping.entity == "sales_order" else ""
+    unknown = "NOT EXISTS (SELECT 1 FROM causeway.outbox AS o WHERE o.record_id = r.record_id)"
+    return f"SELECT record_id FROM ({select}) AS r WHERE {unknown}{before}"
 
 
 def _select(cursor: duckdb.DuckDBPyConnection, mapping: CompiledMapping) -> str | None:

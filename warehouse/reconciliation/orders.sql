@@ -48,7 +48,7 @@ SELECT $run_id, source, order_key, order_number, canonical_id, odoo_id, odoo_nam
         WHEN is_timing AND ahead_of_mirror THEN 'delivered, but the mirror of Odoo does not reach that far yet'
         WHEN is_timing AND bridge_status IS NULL THEN 'newer than what the operational lane has taken'
         WHEN is_timing THEN 'on its way to Odoo'
-        WHEN verdict = 'out_of_scope' THEN 'a row filter keeps it from the operational lane'
+        WHEN verdict = 'out_of_scope' THEN 'a row filter or the backfill policy keeps it from the operational lane'
         WHEN verdict = 'duplicate' THEN 'the channel sent it before, as ' || first_number
         WHEN verdict = 'missing_in_odoo' AND dead_reason IS NOT NULL THEN dead_reason
         WHEN verdict = 'missing_in_odoo' AND parked_reason IS NOT NULL THEN parked_reason

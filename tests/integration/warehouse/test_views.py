@@ -15,6 +15,7 @@ from transforms.compiled import CompiledMapping
 from transforms.compiler import compile_mappings
 from transforms.fields import entity_fields
 from transforms.mapping import load_mappings
+from transforms.scope import left_out
 from warehouse.mirror import Mirror
 from warehouse.store import Warehouse
 from warehouse.views import MARTS, build_views
@@ -100,3 +101,46 @@ def test_a_column_that_the_mirror_has_yet_to_get_is_null(warehouse: Warehouse, m
     build_views(warehouse, compiled(folder, PLACES))
     with warehouse.cursor() as cursor:
         assert cursor.execute("SELECT name, city FROM canonical.location").fetchall() == [("Leeds", None)]
+
+
+ORDERS = relation("public.orders", [("id", "int8"), ("placed_at", "timestamptz")], oid=6)
+ORDER_MAPPING = """-- mapping: shop_orders
+-- entity: sales_order
+-- source: shop
+-- table: public.orders
+-- version: 1
+-- backfill: {policy}
+SELECT id AS source_key, id AS order_number, 'c' AS customer_key, 'confirmed' AS status, placed_at AS ordered_at,
+    'GBP' AS currency FROM public.orders
+"""
+
+
+def out_of_scope(warehouse: Warehouse, mirror: Mirror, folder: Path, policy: str) -> list[str]:
+    (folder / "places.sql").write_text(ORDER_MAPPING.format(policy=policy))
+    mirror.begin_snapshot("shop", [ORDERS])
+    days = {"1": "2016-05-01", "2": "2026-05-01", "3": "2026-07-01"}
+    rows = [insert(id=key, placed_at=f"{day} 12:00:00+00") for key, day in days.items()]
+    mirror.apply(snapshot(10, table_changes(ORDERS, rows)))
+    mappings = compiled(folder, ORDERS)
+    build_views(warehouse, mappings, left_out(mappings, {}))
+    with warehouse.cursor() as cursor:
+        found = cursor.execute("SELECT record_id FROM canonical.out_of_scope ORDER BY 1").fetchall()
+        return [record_id.rpartition(":")[2] for (record_id,) in found]
+
+
+def test_orders_from_before_a_mappings_date_are_out_of_scope(
+    warehouse: Warehouse, mirror: Mirror, folder: Path
+) -> None:
+    assert out_of_scope(warehouse, mirror, folder, "from 2026-01-01 on placed_at") == ["1"]
+    assert out_of_scope(warehouse, mirror, folder, "all") == []
+
+
+def test_without_backfill_the_orders_from_before_the_first_record_are_out_of_scope(
+    warehouse: Warehouse, mirror: Mirror, folder: Path
+) -> None:
+    assert out_of_scope(warehouse, mirror, folder, "none") == []  # where the outbox is not mirrored nothing tells
+    with warehouse.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA causeway")
+        cursor.execute("CREATE TABLE causeway.outbox (source VARCHAR, record_id VARCHAR, first_seen_at TIMESTAMPTZ)")
+        cursor.execute("INSERT INTO causeway.outbox VALUES ('shop', 'product:shop:7', '2026-06-01 00:00:00+00')")
+    assert out_of_scope(warehouse, mirror, folder, "none") == ["1", "2"]

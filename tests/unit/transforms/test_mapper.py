@@ -159,7 +159,7 @@ def test_an_unchanged_large_value_is_fetched_with_its_row(mapper: BatchMapper) -
     asked: list[object] = []
 
     def fetch(relation: Relation, keys: pa.Table, xids: frozenset[int]) -> Found:
-        asked.extend([*keys.to_pylist(), xids])
+        asked.extend([*keys.sort_by("line_no").to_pylist(), xids])
         return found_as(line(5, 1, quantity="3", text="long " * 999))
 
     vanished = ("u", (*line(5, 2)[:4], None, *line(5, 2)[5:]))

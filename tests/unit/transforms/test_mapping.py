@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import ErrorKind
-from transforms.mapping import MappingError, load_mappings
+from transforms.mapping import Backfill, MappingError, load_mappings
 
 GOOD = "-- mapping: a\n-- entity: product\n-- source: shop\n-- table: public.t\n-- version: 2\nSELECT 1\n"
 
@@ -61,3 +61,26 @@ def test_a_header_field_is_given_once(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_a_mistake(tmp_path: Path) -> None:
     assert problems_of(tmp_path) == [f"{tmp_path}:1: the folder holds no mapping (*.sql)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "policy"),
+    [
+        ("all", Backfill()),
+        ("none", Backfill(none=True)),
+        ("from 2026-01-31 on placed_at", Backfill(from_date="2026-01-31", on="placed_at")),
+        ("from 2026-01-31 on coalesce(a, b)", Backfill(from_date="2026-01-31", on="coalesce(a, b)")),
+    ],
+)
+def test_a_header_may_say_what_is_backfilled(tmp_path: Path, text: str, policy: Backfill) -> None:
+    (tmp_path / "a.sql").write_text(f"-- backfill: {text}\n" + GOOD)
+    (mapping,) = load_mappings([tmp_path])
+    assert mapping.backfill == policy
+
+
+@pytest.mark.parametrize("text", ["some", "from 2026-02-30 on a", "from yesterday on a", "from 2026-01-01"])
+def test_a_backfill_that_is_none_of_these_is_a_mistake(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.sql").write_text(f"-- backfill: {text}\n" + GOOD)
+    assert problems_of(tmp_path) == [
+        f"{tmp_path}/a.sql:1: `backfill` must be all, none, or from YYYY-MM-DD on COLUMN, not {text!r}"
+    ]
