@@ -5,13 +5,37 @@ What they keep out: a gap between what a lane has and what the slot still sends,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cdc.batch import Position
 from cdc.catalog import ServerFacts
+from cdc.lsn import Lsn
 from cdc.slots import PLUGIN, SlotStatus, in_use
 from config.errors import CausewayError, ErrorKind
 
 _REBUILD = "`causeway slots rebuild SOURCE` makes a new slot, and writes only what differs."
 _OTHER_CLUSTER = "If this is the right server: `causeway slots rebuild SOURCE --other-cluster` compares with it, and goes on from there."
+
+# Why a server gives a slot up (pg_replication_slots.invalidation_reason, from 17 on), and what keeps it from happening again.
+_LOST = {
+    "": ("the server has removed WAL that it still needed", "Raise max_slot_wal_keep_size if it can happen again."),
+    "wal_removed": (
+        "the server has removed WAL that it still needed",
+        "Raise max_slot_wal_keep_size if it can happen again.",
+    ),
+    "rows_removed": (
+        "a VACUUM on the primary has removed catalog rows that it needed",
+        "Set hot_standby_feedback = on on this standby.",
+    ),
+    "wal_level_insufficient": (
+        "wal_level was below logical on the primary",
+        "Set wal_level = logical there.",
+    ),
+    "idle_timeout": (
+        "nobody read it for longer than idle_replication_slot_timeout",
+        "Raise that setting, or turn it off: max_slot_wal_keep_size bounds what a slot keeps.",
+    ),
+}
 
 
 def check_slot(
@@ -47,24 +71,55 @@ def check_slot(
             hint="Choose another slot_prefix, or drop that slot.",
             slot=name,
         )
-    if slot.wal_status == "lost":
+    if facts.in_recovery and slot.synced:
         raise CausewayError(
-            ErrorKind.GAP,
-            f"slot {name} is lost: the server has removed WAL that it still needed.",
-            hint=f"Raise max_slot_wal_keep_size if it can happen again. {_REBUILD}",
+            ErrorKind.CONNECTION,
+            f"slot {name} is a copy on a standby, which can be read once the standby is promoted.",
+            hint="Connect to the primary: name both hosts in the dsn, with target_session_attrs=read-write.",
             slot=name,
         )
+    if slot.wal_status == "lost" or slot.conflicting:
+        why, hint = _LOST.get(slot.invalidation_reason or ("rows_removed" if slot.conflicting else ""), _LOST[""])
+        raise CausewayError(ErrorKind.GAP, f"slot {name} is lost: {why}.", hint=f"{hint} {_REBUILD}", slot=name)
     if slot.active_pid is not None:
         raise in_use(name, slot.active_pid)
 
 
-def check_identity(position: Position, facts: ServerFacts, slot: str) -> None:
-    """Refuse another cluster or timeline: CausewayError IDENTITY."""
-    if (position.slot, position.system_identifier, position.timeline) == (
-        slot,
-        facts.system_identifier,
-        facts.timeline,
-    ):
+def may_have_failed_over(position: Position, facts: ServerFacts, slot: SlotStatus | None) -> bool:
+    """Whether the server is a later timeline of the same cluster, with a slot that it kept a copy of while it was a standby."""
+    same = position.system_identifier == facts.system_identifier and position.timeline < facts.timeline
+    return same and slot is not None and slot.name == position.slot and slot.failover and slot.synced
+
+
+def check_failover(position: Position, facts: ServerFacts, ends: Mapping[int, Lsn]) -> None:
+    """Accept a promoted standby only where the lane has nothing that it has not. CausewayError IDENTITY.
+
+    `ends`: where the timelines before the server's ended. Up to there both logs are the same; a lane that got more from the old
+    primary holds transactions that the new one never had.
+    """
+    end = ends.get(position.timeline)
+    if end is None:
+        what = f"timeline {position.timeline}, which the lane has read, is none that the server's timeline {facts.timeline} came from"
+    elif position.lsn > end:
+        what = (
+            f"the standby was promoted at {end}, and the lane has read on to {position.lsn} from the old primary: it has"
+            " transactions that the new primary never had"
+        )
+    else:
+        return
+    raise CausewayError(
+        ErrorKind.IDENTITY,
+        f"{what}.",
+        hint=f"synchronized_standby_slots on the primary prevents it. {_OTHER_CLUSTER}",
+        slot=position.slot,
+        lsn=position.lsn,
+    )
+
+
+def check_identity(position: Position, facts: ServerFacts, slot: str, *, failed_over: bool = False) -> None:
+    """Refuse another cluster or timeline: CausewayError IDENTITY. `failed_over`: the later timeline was accepted already."""
+    timeline = facts.timeline if failed_over else position.timeline
+    if (position.slot, position.system_identifier, timeline) == (slot, facts.system_identifier, facts.timeline):
         if position.lsn <= facts.current_lsn:
             return
         what = f"the server's log ends at {facts.current_lsn}, before the lane's position {position.lsn}"
@@ -76,7 +131,10 @@ def check_identity(position: Position, facts: ServerFacts, slot: str) -> None:
             f" the lane's is {position.system_identifier}"
         )
     else:
-        what = f"the server is on timeline {facts.timeline}, the lane's position on {position.timeline}"
+        what = (
+            f"the server is on timeline {facts.timeline}, the lane's position on {position.timeline}, and the slot there is no"
+            " copy that it kept as a standby (a failover slot, synced)"
+        )
     raise CausewayError(
         ErrorKind.IDENTITY,
         f"{what}.",

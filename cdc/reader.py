@@ -31,6 +31,7 @@ from cdc.relation import Column, Relation
 from cdc.snapshot import decode_snapshot
 from cdc.snapshot_copier import TableProgress
 from cdc.table_troubles import find_capturable, to_compare
+from cdc.timelines import switch_points
 from cdc.type_catalog import described_types, needs_catalog
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
@@ -238,9 +239,10 @@ class PostgresReader:
     def _check(self, position: Position | None) -> tuple[tuple[Relation, ...], ServerFacts]:
         with connect(self._settings.connection, application_name=f"causeway {self.name} check") as connection:
             facts = server_facts(connection)
-            if position is not None:
-                preconditions.check_identity(position, facts, self.slot)
             found = next(iter(slots.status(connection, [self.slot])), None)
+            if position is not None:
+                failed_over = self._failed_over(position, facts, found)
+                preconditions.check_identity(position, facts, self.slot, failed_over=failed_over)
             server_settings.check_server(connection, needs_slot=found is None or position is None)
             preconditions.check_slot(found, position, self.slot, facts, dropped=self._why_dropped())
             if position is not None and found is not None:
@@ -248,6 +250,15 @@ class PostgresReader:
             relations = self._described(connection, position)
             self._check_publication(connection, position)
             return relations, facts
+
+    def _failed_over(self, position: Position, facts: ServerFacts, found: slots.SlotStatus | None) -> bool:
+        """Whether the server is a promoted standby that the lane may go on with; CausewayError IDENTITY where it may not."""
+        if not preconditions.may_have_failed_over(position, facts, found):
+            return False
+        name = f"causeway {self.name} check"
+        ends = switch_points(self._settings.connection, facts.timeline, application_name=name)
+        preconditions.check_failover(position, facts, ends)
+        return True
 
     def _described(self, connection: PlainConnection, position: Position | None) -> tuple[Relation, ...]:
         """The captured tables. Once the mirror has them, one that is in trouble does not hold up the others."""
