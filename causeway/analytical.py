@@ -177,6 +177,10 @@ class AnalyticalLane:
             for name in tables.keys() - self._stopped.get(source, {}).keys():
                 logger.error("{}: {} Its mirror stays as it is, the other tables go on.", source, tables[name].problem)
             self._stopped[source] = tables
+            if self._loop is not None:
+                progress = self._loop.progress[source]
+                progress.stopped_tables = len(tables)
+                progress.skipped_rows = sum(record.skipped_rows for record in tables.values())
 
     def _build_views(self, warehouse: Warehouse, compiled: Sequence[CompiledMapping]) -> None:
         filters = {name: source.row_filters for name, source in self._sources.items()}

@@ -78,6 +78,8 @@ class SourceProgress:
     transactions: int = 0
     last_commit_at: datetime | None = None
     value_exceptions: int = 0  # values that the mirror's types cannot hold, kept as text; of the analytical lane
+    stopped_tables: int = 0  # tables whose mirrors cannot be followed; of the analytical lane
+    skipped_rows: int = 0  # changes that they left out
     state: str = "starting"  # starting, snapshot, streaming, waiting, caught_up, failed
     error: str = ""
 

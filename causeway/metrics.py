@@ -52,6 +52,9 @@ METRICS: tuple[Metric, ...] = (
     _metric("source_rows_total", _SOURCE, "row changes applied since the lane started"),
     _metric("source_transactions_total", _SOURCE, "source transactions applied since the lane started"),
     _metric("source_batches_total", _SOURCE, "batches committed since the lane started"),
+    _metric("source_value_exceptions", _SOURCE, "values that the mirrors' types cannot hold, kept as text"),
+    _metric("source_stopped_tables", _SOURCE, "tables whose mirrors stopped because a change could not be followed"),
+    _metric("source_skipped_rows", _SOURCE, "row changes that stopped tables have left out"),
     _metric("source_last_commit_timestamp_seconds", _SOURCE, "when the source committed the last transaction applied"),
     _metric("outbox_records", ("lane", "status"), "records in the outbox"),
     _metric("slots_sampled_timestamp_seconds", (), "when the slots were last looked at"),
@@ -84,6 +87,9 @@ _OF_SOURCE = {
     "source_rows_total": "rows",
     "source_transactions_total": "transactions",
     "source_batches_total": "batches",
+    "source_value_exceptions": "value_exceptions",
+    "source_stopped_tables": "stopped_tables",
+    "source_skipped_rows": "skipped_rows",
 }
 
 Sample = tuple[str, tuple[str, ...], float]

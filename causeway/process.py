@@ -199,6 +199,8 @@ def describe_progress(progress: SourceProgress) -> dict[str, Any]:
         "batches": progress.batches,
         "transactions": progress.transactions,
         "value_exceptions": progress.value_exceptions,
+        "stopped_tables": progress.stopped_tables,
+        "skipped_rows": progress.skipped_rows,
         "last_commit_at": progress.last_commit_at.isoformat() if progress.last_commit_at else None,
     }
 

@@ -27,6 +27,7 @@ def test_a_stopped_table_is_named_and_stops_nothing_else(bridge: Bridge) -> None
     said = status.json["lanes"]["analytical"]
     assert "another type for amount" in said["stopped_tables"]["shop"]["public.ledger"]
     assert said["skipped_rows"] == 1
+    assert (said["sources"]["shop"]["stopped_tables"], said["sources"]["shop"]["skipped_rows"]) == (1, 1)
     assert "stopped tables" in bridge.causeway("status").out
     shown = bridge.causeway("query", "SELECT company_name FROM shop.customers", "--json")
     assert "Goes on" in shown.out
