@@ -28,7 +28,8 @@ from cdc.snapshot_copier import TableProgress
 from config.errors import CausewayError, Disposition, ErrorKind
 from config.settings import CaptureSettings
 
-IDLE_WAIT_S = 0.1
+# Whatever comes sets `wake`: batches, a copy's rows, commands, errors, a signal. This is for what falls due by the clock only.
+IDLE_WAIT_S = 0.5
 
 
 class Reader(Protocol):

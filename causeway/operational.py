@@ -51,11 +51,11 @@ class OperationalLane:
         files = MappingFiles(self._settings.mappings, self._sources)
         priorities = {name: source.priority for name, source in self._sources.items()}
         mapper, rows = BatchMapper(files.current), SourceRows(self._sources)
-        outbox = Outbox(self._settings.state, mapper, rows.fetch, priorities)
+        self._deliverer = self._new_deliverer()
+        outbox = Outbox(self._settings.state, mapper, rows.fetch, priorities, self._deliverer.wake)
         self._reading = RowReading(
             self._settings.state, self._sources, mapper=mapper, outbox=outbox, rows=rows, files=files
         )
-        self._deliverer = self._new_deliverer()
         delivery_stop = threading.Event()
         deliver = self._deliver if until is None else self._deliver_or_give_up
         thread = threading.Thread(target=deliver, args=(delivery_stop,), name="delivery", daemon=True)
@@ -67,6 +67,7 @@ class OperationalLane:
                 self._wait_for_delivery()
         finally:
             delivery_stop.set()
+            self._deliverer.wake()
             thread.join(timeout=4.0)
             self._reading.close()
             outbox.close()

@@ -36,7 +36,7 @@ from config.errors import CausewayError, in_our_words
 from config.settings import Lane, Settings
 
 SUPERVISOR_VARIABLE = "CAUSEWAY_SUPERVISOR_PID"
-STATUS_INTERVAL_S = 0.5
+STATUS_INTERVAL_S = 1.0
 # A walsender tells how far it has sent, which is no further than we have read: the lag of a slow lane would look like none.
 ENDS_INTERVAL_S = 10.0
 # A lane promises to end within 5 s of a signal.
@@ -120,7 +120,7 @@ def _server_ends(sources: Sources, lane: OperationalLane | AnalyticalLane) -> It
 
 
 class _Status:
-    """Writes the lane's status file twice a second, and a last time at its end."""
+    """Writes the lane's status file once a second, and a last time at its end."""
 
     def __init__(
         self, folder: RunFolder, lane: OperationalLane | AnalyticalLane, stop: threading.Event, wake: threading.Event

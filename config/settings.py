@@ -279,7 +279,9 @@ class OdooSettings(Model):
 class DeliverySettings(Model):
     """How the outbox is worked off."""
 
-    poll_ms: int = Field(default=200, ge=10, description="wait between looks at an empty outbox")
+    poll_ms: int = Field(
+        default=200, ge=10, description="wait between looks at an empty outbox, up to five times as long when idle"
+    )
     retry_first_s: float = Field(default=0.5, gt=0, description="first wait after a failure that may pass")
     retry_longest_s: float = Field(default=60.0, gt=0, description="longest wait after failures")
     max_attempts: int = Field(default=10, ge=1, description="attempts at one record before it becomes a dead letter")

@@ -64,6 +64,7 @@ class Outbox:
 
     `fetch` reads whole source rows by key, for values that the log left out: (source, relation, keys, transactions to see) -> rows.
     `priorities`: source -> priority (lowest first) where several sources know one thing.
+    `arrived` is called when records have been committed.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Outbox:
         mapper: Mapper,
         fetch: RowFetcher,
         priorities: Mapping[str, int],
+        arrived: Callable[[], None] = lambda: None,
     ) -> None:
         prepare(settings)
+        self._arrived = arrived
         self._settings = settings
         self._mapper = mapper
         self._fetch = fetch
@@ -152,8 +155,8 @@ class Outbox:
             done(session.connection, rows)
             failpoint("outbox.before_rows_read")
             session.connection.commit()
-            session.staged = session.pieces = 0
             failpoint("outbox.after_rows_read")
+            self._committed(session)
 
     def take_held(self) -> bool:
         """Return whether rows were noted to be read since this was asked last."""
@@ -206,8 +209,13 @@ class Outbox:
             self._store_position(session, batch)
         failpoint("outbox.before_commit")
         connection.commit()
-        session.staged = session.pieces = 0
         failpoint("outbox.after_commit")
+        self._committed(session)
+
+    def _committed(self, session: _Session) -> None:
+        arrived, session.staged, session.pieces = session.staged > 0, 0, 0
+        if arrived:
+            self._arrived()
 
     def _merge_staged(self, session: _Session, *, seen: bool) -> None:
         connection = session.connection

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from cdc.batch import BatchKind
 from config.errors import CausewayError, ErrorKind
 from config.settings import Connection, StateSettings
+from loaders.delivery import Deliverer, DeliveryReport
 from loaders.named_sql import statements
 from loaders.outbox import Outbox
 from loaders.rows_to_read import groups, note_repaired, take
@@ -28,6 +32,19 @@ from tests.fixtures.delivery import (
 )
 from tests.fixtures.postgres import FreshDatabase
 from transforms.changes import Held, Origin
+
+
+class Watched(Deliverer):
+    """Says when it has looked at the outbox."""
+
+    def __init__(self, *arguments: Any, looked: threading.Event) -> None:
+        super().__init__(*arguments)
+        self._looked = looked
+
+    def run_once(self, stop: threading.Event | None = None) -> DeliveryReport:
+        report = super().run_once(stop)
+        self._looked.set()
+        return report
 
 
 def test_a_batch_and_its_position_arrive_together(lane: OperationalEnd) -> None:
@@ -127,6 +144,33 @@ def test_a_second_outbox_goes_on_where_the_first_ended(lane: OperationalEnd) -> 
     again = Outbox(lane.state, lane.mapper, no_fetch, PRIORITIES)
     assert again.position("shop") == lane.outbox.position("shop")
     again.close()
+
+
+def test_what_arrives_wakes_a_deliverer_that_waits(lane: OperationalEnd) -> None:
+    stop, looked = threading.Event(), threading.Event()
+    an_hour = lane.delivery.model_copy(update={"poll_ms": 3_600_000})
+    deliverer = Watched(lane.state, lane.odoo_settings, an_hour, looked=looked)
+    lane.outbox = Outbox(lane.state, lane.mapper, no_fetch, PRIORITIES, deliverer.wake)
+    thread = threading.Thread(target=deliverer.run, args=(stop,), daemon=True)
+    thread.start()
+    assert looked.wait(60)
+    lane.arrive(product())
+    while lane.status("product:shop:p1") != "delivered":
+        time.sleep(0.02)
+    stop.set()
+    deliverer.wake()
+    thread.join()
+
+
+def test_a_batch_without_records_wakes_nobody(lane: OperationalEnd) -> None:
+    heard: list[str] = []
+    lane.outbox = Outbox(lane.state, lane.mapper, no_fetch, PRIORITIES, lambda: heard.append("arrived"))
+    lane.outbox.apply(lane.batch("shop"))
+    assert heard == []
+    lane.arrive(product(), complete=False)
+    assert heard == []
+    lane.arrive(customer())
+    assert heard == ["arrived"]
 
 
 @pytest.mark.slow
