@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,12 @@ def test_the_process_dies_at_the_asked_pass() -> None:
 @pytest.mark.parametrize("value", ["", NAMES[1]])
 def test_unset_or_another_point_costs_nothing(value: str) -> None:
     assert passes(NAMES[0], value) == (0, 5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_point_is_passed_somewhere(name: str) -> None:
+    packages = ("cdc", "warehouse", "loaders", "causeway")
+    assert any(f'"{name}"' in file.read_text() for package in packages for file in Path(package).rglob("*.py"))
 
 
 def test_an_unknown_point_is_refused() -> None:
