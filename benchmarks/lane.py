@@ -14,7 +14,8 @@ from pathlib import Path
 
 from loguru import logger
 
-from benchmarks.run import Run, peak_rss_bytes
+from benchmarks.run import Run, cpu_seconds, peak_rss_bytes
+from benchmarks.server_process import watched
 from benchmarks.workload import SLOT, TABLE, Workload, slot_at_start, slot_dropped_after
 from causeway.lane import LaneLoop
 from cdc.batch import BatchKind, ChangeBatch, CopyProgress, Position
@@ -36,7 +37,7 @@ from config.settings import (
 from warehouse.mirror import Mirror
 from warehouse.store import Warehouse
 
-_SOURCE = "bench"
+SOURCE = "bench"
 
 
 class Nowhere:
@@ -46,7 +47,7 @@ class Nowhere:
         self._position = position
 
     def position(self, source: str) -> Position | None:
-        assert source == _SOURCE
+        assert source == SOURCE
         return self._position
 
     def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:
@@ -81,7 +82,7 @@ def run_reader(workload: Workload) -> Run:
 def run_warehouse(workload: Workload) -> Run:
     """Bring the workload from the log into DuckDB, committed."""
     with slot_at_start(workload), tempfile.TemporaryDirectory(prefix="causeway-bench-") as folder:
-        with Warehouse.open(_warehouse(folder)) as warehouse, closing(Mirror(warehouse)) as mirror:
+        with Warehouse.open(warehouse_settings(folder)) as warehouse, closing(Mirror(warehouse)) as mirror:
             _pretend_snapshot(mirror, workload)
             return _run(workload, mirror, workload.changes)
 
@@ -89,35 +90,38 @@ def run_warehouse(workload: Workload) -> Run:
 def run_snapshot(workload: Workload) -> Run:
     """Copy the table's rows into DuckDB, committed, as a lane does that sees the source for the first time."""
     with slot_dropped_after(workload), tempfile.TemporaryDirectory(prefix="causeway-bench-") as folder:
-        with Warehouse.open(_warehouse(folder)) as warehouse, closing(Mirror(warehouse)) as mirror:
+        with Warehouse.open(warehouse_settings(folder)) as warehouse, closing(Mirror(warehouse)) as mirror:
             return _run(workload, mirror, workload.table_rows)
 
 
 def _run(workload: Workload, destination: Destination, rows: int) -> Run:
     logger.disable("causeway")
     wake, capture = threading.Event(), CaptureSettings()
-    reader = PostgresReader(_SOURCE, _source(workload), Lane.ANALYTICAL, SLOT, capture, wake)
-    until = {_SOURCE: Lsn.parse(workload.end)}
+    reader = PostgresReader(SOURCE, source_settings(workload), Lane.ANALYTICAL, SLOT, capture, wake)
+    until = {SOURCE: Lsn.parse(workload.end)}
     loop = LaneLoop(destination, [reader], wake=wake, stop=threading.Event(), capture=capture, until=until)
-    began = time.perf_counter()
-    loop.run()
-    seconds = time.perf_counter() - began
-    done = loop.progress[_SOURCE].rows
+    with watched(workload, SLOT) as server:
+        began, before_s = time.perf_counter(), cpu_seconds()
+        loop.run()
+        seconds, cpu_s = time.perf_counter() - began, cpu_seconds() - before_s
+    done = loop.progress[SOURCE].rows
     if done != rows:
         raise RuntimeError(f"{done} of {rows} rows of the workload arrived")
-    return Run(rows=rows, seconds=seconds, peak_rss_bytes=peak_rss_bytes())
+    return Run(
+        rows=rows, seconds=seconds, peak_rss_bytes=peak_rss_bytes(), cpu_s=cpu_s, server_cpu_s=server.cpu_s or None
+    )
 
 
 def _pretend_snapshot(mirror: Mirror, workload: Workload) -> None:
     """Make the mirror's empty table durable at the workload's beginning."""
-    with connect(_source(workload).connection, application_name="causeway bench") as connection:
-        mirror.begin_snapshot(_SOURCE, describe(connection, [TABLE]))
+    with connect(source_settings(workload).connection, application_name="causeway bench") as connection:
+        mirror.begin_snapshot(SOURCE, describe(connection, [TABLE]))
     mirror.apply(ChangeBatch(kind=BatchKind.SNAPSHOT, position=_start(workload)))
 
 
 def _start(workload: Workload) -> Position:
     return Position(
-        source=_SOURCE,
+        source=SOURCE,
         lane=Lane.ANALYTICAL.value,
         lsn=Lsn.parse(workload.start),
         slot=SLOT,
@@ -126,7 +130,7 @@ def _start(workload: Workload) -> Position:
     )
 
 
-def _source(workload: Workload) -> SourceSettings:
+def source_settings(workload: Workload) -> SourceSettings:
     return SourceSettings(
         role=SourceRole.CHANNEL,
         connection=Connection(dsn=workload.dsn),
@@ -134,5 +138,5 @@ def _source(workload: Workload) -> SourceSettings:
     )
 
 
-def _warehouse(folder: str) -> WarehouseSettings:
+def warehouse_settings(folder: str) -> WarehouseSettings:
     return WarehouseSettings(path=Path(folder, "warehouse.duckdb"), extracts=Path(folder))

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contest import Score
+from benchmarks.latency import RATE_S
 from benchmarks.run import Run
+from benchmarks.targets import Figure
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
 COLUMNS = (
@@ -21,8 +23,11 @@ COLUMNS = (
     "of the wire",
     "times Debezium",
     "the same, fastest runs",
+    "CPU s",
+    "server's CPU s",
     "peak memory",
 )
+TARGET_COLUMNS = ("figure", "measured", "target", "")
 
 _PREFACE = """\
 # Benchmarks
@@ -39,6 +44,11 @@ Other programs on the machine only ever slow a run down, so the ratios of the fa
   none. `make bench ARGS="--rows 1500000"` holds some: they add about 0.4 s to half a million rows on these cores.
 - Debezium is at its best: a handler that only counts, large batches and queue, a JVM that is warm from the second round on, and
   a clock that starts at its first batch. It connects over TCP, the others over the server's socket.
+- CPU s is the user and system time of the contestant's process (Debezium's with the start of its connector), server's CPU s that
+  of the walsender that served it.
+- Latency: one connection writes {rate:,} transactions a second, a row each. A transaction's clock runs from the commit time in the
+  log to the return of the lane's own commit. The lane shares the cores with the server and the writer.
+- The cost of a batch by the table's size is that of applying it, without receiving and decoding.
 - Peak memory is the highest resident set of the contestant's process.
 """
 
@@ -67,6 +77,8 @@ class Section:
             f"{median(score.ratios_to(self.wire)):.2f}",
             "" if self.debezium is None else f"{median(score.ratios_to(self.debezium)):.1f}",
             self._fastest(score),
+            _seconds(score.cpu_s),
+            _seconds(score.server_cpu_s),
             "" if peak is None else f"{peak / 2**20:.0f} MB",
         )
 
@@ -91,14 +103,34 @@ def show(console: Console, section: Section) -> None:
     console.print()
 
 
+def show_figures(console: Console, figures: Sequence[Figure]) -> None:
+    """Print the figures with their targets."""
+    table = Table(title="What Causeway is held to", title_justify="left", header_style="bold")
+    for column in TARGET_COLUMNS:
+        table.add_column(column)
+    for figure in figures:
+        table.add_row(*figure.row())
+    console.print(table)
+
+
 def show_run(console: Console, name: str, run: Run) -> None:
     """Print one run as it ends."""
     console.print(f"  {name}: {run.seconds:.2f} s, {_thousands(run.rows_per_s)} rows/s")
 
 
-def write(facts: Mapping[str, str], sections: Sequence[Section], rounds: int, path: Path = DOCUMENT) -> None:
+def write(
+    facts: Mapping[str, str],
+    sections: Sequence[Section],
+    rounds: int,
+    path: Path = DOCUMENT,
+    *,
+    figures: Sequence[Figure] = (),
+) -> None:
     """Write the document."""
-    parts = [_PREFACE.format(rounds=rounds)]
+    parts = [_PREFACE.format(rounds=rounds, rate=RATE_S)]
+    if figures:
+        lines = ["## What Causeway is held to", "", _line(TARGET_COLUMNS), _line(["---"] * len(TARGET_COLUMNS))]
+        parts.append("\n".join([*lines, *(_line(figure.row()) for figure in figures)]) + "\n")
     parts += [_markdown(section) for section in sections]
     parts.append("\n".join(["## Measured on", "", *(f"- {name}: {value}" for name, value in facts.items())]) + "\n")
     path.write_text("\n".join(parts), encoding="utf-8")
@@ -112,6 +144,10 @@ def _markdown(section: Section) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _thousands(value: float) -> str:

@@ -11,15 +11,26 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """`rows` row changes (or rows of a snapshot) in `seconds`; the process's highest RSS where it was looked at."""
+    """`rows` row changes (or rows of a snapshot) in `seconds`, and what it cost, where it was looked at.
+
+    `cpu_s`: user and system time of the contestant's process; `server_cpu_s`: of the server's process that served it.
+    """
 
     rows: int
     seconds: float
     peak_rss_bytes: int | None = None
+    cpu_s: float | None = None
+    server_cpu_s: float | None = None
 
     @property
     def rows_per_s(self) -> float:
         return self.rows / self.seconds
+
+
+def cpu_seconds(who: int = resource.RUSAGE_SELF) -> float:
+    """Return the user and system time of this process so far, or of its children that have ended (RUSAGE_CHILDREN)."""
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
 
 
 def peak_rss_bytes() -> int:

@@ -18,6 +18,7 @@ import psycopg
 from sandbox.postgres import SUPERUSER, EmbeddedPostgres
 
 SLOT = "bench_order_lines"  # of the run in progress; the publication's name too
+TENTH = "bench_tenth"  # the publication of a tenth of the changes
 TABLE = "public.order_lines"
 TRANSACTION_ROWS = 100
 _START_SLOT = "bench_start"
@@ -38,6 +39,8 @@ CREATE TABLE public.order_lines (
     updated_at timestamptz NOT NULL
 );
 CREATE PUBLICATION bench_order_lines FOR TABLE public.order_lines WITH (publish_via_partition_root = true);
+-- What an operational lane may be published: a tenth of the changes.
+CREATE PUBLICATION bench_tenth FOR TABLE public.order_lines WHERE (id % 10 = 0) WITH (publish_via_partition_root = true);
 
 CREATE PROCEDURE public.insert_lines(first_id bigint, row_count bigint) LANGUAGE sql AS $$
     INSERT INTO public.order_lines
@@ -106,6 +109,7 @@ class Workload:
     server_version: str
     database: str
     dsn: str
+    state_dsn: str
     host: str
     port: int
     user: str
@@ -123,6 +127,7 @@ def written(server: EmbeddedPostgres, kind: str, changes: int) -> Iterator[Workl
     password = secrets.token_hex(8)
     name = f"bench_{kind}"
     server.create_database(name)
+    server.create_database(f"{name}_state")
     try:
         with server.connect(name, autocommit=True) as connection:
             connection.execute(_SCHEMA)
@@ -130,6 +135,7 @@ def written(server: EmbeddedPostgres, kind: str, changes: int) -> Iterator[Workl
             yield _write(server, connection, kind, changes, password)
     finally:
         server.drop_database(name)
+        server.drop_database(f"{name}_state")
 
 
 def _write(
@@ -165,6 +171,7 @@ def _write(
         server_version=connection.info.parameter_status("server_version") or "",
         database=f"bench_{kind}",
         dsn=server.dsn(f"bench_{kind}"),
+        state_dsn=server.dsn(f"bench_{kind}_state"),
         host="127.0.0.1",
         port=server.port,
         user=SUPERUSER,

@@ -71,6 +71,11 @@ class Handover:
         """Whether the producer has to wait."""
         return len(self._chunks) >= MOST_CHUNKS
 
+    @property
+    def empty(self) -> bool:
+        """Whether the consumer has taken everything: it waits, or works on the last chunk."""
+        return not self._chunks
+
     def put(self, chunk: Chunk) -> None:
         """Add a chunk; only one thread at a time does, after it has seen that there is room."""
         assert not self.full
@@ -83,6 +88,6 @@ class Handover:
             return None
         was_full = self.full
         chunk = self._chunks.popleft()
-        if was_full:
+        if was_full or not self._chunks:
             self._doorbell.ring()
         return chunk

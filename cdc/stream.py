@@ -168,10 +168,12 @@ class StreamReceiver:
         return True
 
     def _hand_over_if_due(self) -> None:
+        """A busy consumer gets large chunks, a waiting one small chunks soon: what it has not taken yet may as well grow."""
         if self._handover.full:
             return
         if self._messages:
-            if self._chunk_full() or time.monotonic() - self._chunk_since >= self._capture.batch_wait_ms / 1000:
+            waited = time.monotonic() - self._chunk_since >= self._capture.batch_wait_ms / 1000
+            if self._chunk_full() or (waited and self._handover.empty):
                 self._hand_over()
         elif self._idle_due():
             self._hand_over()
@@ -232,7 +234,8 @@ class StreamReceiver:
         now = time.monotonic()
         patience = self._status_at + self._status_interval_s - now
         if self._messages:
-            patience = min(patience, self._chunk_since + self._capture.batch_wait_ms / 1000 - now)
+            if self._handover.empty:  # else the consumer rings the doorbell when it takes the last chunk
+                patience = min(patience, self._chunk_since + self._capture.batch_wait_ms / 1000 - now)
         elif self.server_end > self._offered_end:
             patience = min(patience, self._idle_at + self._status_interval_s - now)
         if self.confirmed > self._told:
