@@ -24,6 +24,13 @@ from config.settings import Lane, SourceSettings
 
 PLUGIN = "pgoutput"
 
+# A standby can make a slot once its primary has logged which transactions run: an idle primary may never do so by itself.
+_STANDBY_PATIENCE = "SET LOCAL statement_timeout = '30s'"
+_STANDBY_HINT = (
+    "A slot on a standby waits for a list of running transactions in the primary's log: run SELECT pg_log_standby_snapshot() on the"
+    " primary while it is being made, and again for the snapshot."
+)
+
 # What only later versions have is looked up by name: conflicting came with 16, the others with 17.
 _STATUS = """
 SELECT s.slot_name::text, s.plugin::text, s.slot_type, s.database::text, s.active_pid, s.wal_status,
@@ -138,17 +145,32 @@ def missing(connection: PlainConnection, settings: SourceSettings, lane: Lane, s
 def create(connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str) -> list[Step]:
     """Make what `missing` lists and return it. The publication comes first: a slot decodes with the catalog of its time."""
     done = []
+    on_standby = server_facts(connection).in_recovery
     for statement, reason in _missing(connection, settings, lane, slot):
         text = statement.as_string(connection)
+        if on_standby and "PUBLICATION" in text.split(" ")[1]:
+            raise _on_primary(slot, text)
         try:
             with connection.transaction():
+                if on_standby:
+                    connection.execute(_STANDBY_PATIENCE)
                 connection.execute(statement)
                 relations = describe(connection, settings.table_names)
                 publications.check_filters(connection, slot, relations)
         except psycopg.Error as error:
-            raise translate(error, f"creating slot and publication {slot}", slot=slot) from error
+            hint = _STANDBY_HINT if on_standby and isinstance(error, psycopg.errors.QueryCanceled) else ""
+            raise translate(error, f"creating slot and publication {slot}", hint=hint, slot=slot) from error
         done.append(Step(statement=text, reason=reason))
     return done
+
+
+def _on_primary(slot: str, statement: str) -> CausewayError:
+    return CausewayError(
+        ErrorKind.SERVER_SETTINGS,
+        f"publication {slot} is not as the settings ask for, and this source is a standby, where none can be made.",
+        hint=f"Run on its primary: {statement};",
+        publication=slot,
+    )
 
 
 def drop(connection: PlainConnection, slot: str) -> list[Step]:

@@ -77,3 +77,21 @@ def test_drop_leaves_nothing_and_refuses_a_slot_in_use(database: FreshDatabase) 
         assert slots.status(connection, [source.slot]) == []
         assert publications.find_publication(connection, source.slot) is None
         assert slots.drop(connection, source.slot) == []
+
+
+def test_a_slot_of_idle_tables_moves_on_with_what_others_write(database: FreshDatabase) -> None:
+    source = captured(database, ["public.a"], *TABLES)
+    source.catch_up()
+    with connect(source.settings.connection, application_name="test") as connection:
+        (before,) = slots.status(connection, [source.slot])
+        assert before.restart_lsn is not None
+        reached = before.restart_lsn
+        for _ in range(50):
+            wal_bytes(connection, 200_000)  # of a table that no publication shows
+            connection.execute("SELECT pg_log_standby_snapshot()")
+            source.catch_up()
+            (after,) = slots.status(connection, [source.slot])
+            reached = min(after.restart_lsn or reached, after.confirmed_flush_lsn or reached)
+            if reached > before.head:
+                break
+    assert reached > before.head
