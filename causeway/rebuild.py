@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from causeway.repairing import HandOver
 from causeway.runfiles import RunFolder
 from causeway.sources import connect_source, find_source, naming, with_tables
 from causeway.verdict import SourceVerdict, not_there
@@ -25,10 +26,13 @@ from cdc.batch import Position
 from cdc.catalog import find_described, server_facts
 from cdc.connection import PlainConnection
 from cdc.exported_snapshot import consistent_view
+from cdc.lsn import Lsn
+from cdc.relation import Relation
 from cdc.slots import Step
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from config.settings import Lane, Settings, SourceSettings
+from loaders.rows_to_read import note_repaired
 from loaders.state import forget_position, read_position
 from warehouse.rebasing import prepare_tables
 from warehouse.store import Warehouse
@@ -163,8 +167,28 @@ class _Rebuilding:
             quiet = console is None or not console.is_terminal
             each = track(relations, f"comparing {name}", console=console, disable=quiet, transient=True)
             with warehouse.querying(), opened_mirror(self._settings, warehouse) as mirror:
-                tables = compare_all(warehouse, name, view, relations, mirror, each=each, repair=True, position=moved)
+                tables = compare_all(
+                    warehouse,
+                    name,
+                    view,
+                    relations,
+                    mirror,
+                    each=each,
+                    repair=True,
+                    position=moved,
+                    hand_over=self._hand_over(view.lsn),
+                )
             return SourceVerdict(source=name, lsn=view.lsn, tables=[*tables, *map(not_there, missing)])
+
+    def _hand_over(self, lsn: Lsn) -> HandOver | None:
+        """Let the operational lane read the rows again that differ: before the repair is committed, so that none is left out."""
+        if self._name not in self._settings.sources_of(Lane.OPERATIONAL):
+            return None
+
+        def note(relation: Relation, keys: list[dict[str, str]]) -> None:
+            note_repaired(self._settings.state, self._name, relation.qualified_name, keys, str(lsn))
+
+        return note
 
     def _position(self) -> Position | None:
         if self._lane is Lane.OPERATIONAL:

@@ -7,13 +7,13 @@ complete batch commits. The mirror must stand exactly where the view does. Memor
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from cdc.batch import META_COLUMNS, OP_DELETE, OP_INSERT, OP_UPDATE, BatchKind, ChangeBatch, Position, TableChanges
-from cdc.checksum import rows_of_keys
+from cdc.checksum import key_columns, rows_of_keys
 from cdc.connection import PlainConnection
 from cdc.lsn import Lsn
 from cdc.relation import Relation
@@ -23,6 +23,8 @@ from warehouse.differences import Difference, Differences, Kind, key_table
 from warehouse.mirror import Mirror
 
 PIECE_ROWS = 5_000
+
+HandOver = Callable[[Relation, list[dict[str, str]]], None]
 
 
 def repair_pieces(
@@ -44,6 +46,15 @@ def apply_pieces(mirror: Mirror, pieces: Iterator[ChangeBatch] | Sequence[Change
         failpoint("repair.piece_written")
         rows += piece.row_count
     return rows
+
+
+def handed_over(pieces: Iterable[ChangeBatch], hand_over: HandOver) -> Iterator[ChangeBatch]:
+    """Yield the pieces, each after the keys of its rows were handed over: the table, and the keys as text."""
+    for piece in pieces:
+        for changes in piece.changes:
+            keys = changes.rows.select(list(key_columns(changes.relation)))
+            hand_over(changes.relation, keys.to_pylist())
+        yield piece
 
 
 def commit(mirror: Mirror, position: Position) -> None:

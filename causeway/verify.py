@@ -19,7 +19,7 @@ from causeway.comparing import Comparison, compared, not_comparable, still_diffe
 from causeway.control import ask
 from causeway.holding import reading
 from causeway.lane import LaneLoop
-from causeway.repairing import apply_pieces, commit, repair_pieces
+from causeway.repairing import HandOver, apply_pieces, commit, handed_over, repair_pieces
 from causeway.runfiles import RunFolder
 from causeway.sources import catalog_asker, find_source, naming, reader_for, row_reader, with_tables
 from causeway.verdict import SourceVerdict, TableVerdict, not_there, wanted_tables
@@ -88,11 +88,12 @@ def compare_all(
     repair: bool,
     each: Iterable[Relation] | None = None,
     position: Position | None = None,
+    hand_over: HandOver | None = None,
 ) -> list[TableVerdict]:
     """Compare tables with their mirrors, which stand where the view does; with `repair` mend them, and compare again.
 
     each: the relations again, as something that shows progress. position: stored with what is mended, in one transaction; None
-    leaves it where it is.
+    leaves it where it is. hand_over: called with what is mended, table by table and piece by piece, before it is committed.
     """
     verdicts: list[TableVerdict] = []
     repaired: dict[int, Comparison] = {}
@@ -109,7 +110,7 @@ def compare_all(
             with compared(view.connection, cursor, name, relation) as comparison:
                 if repair and comparison.differences is not None:
                     pieces = repair_pieces(view.connection, comparison.differences, position or stored, view.lsn)
-                    rows = apply_pieces(mirror, pieces)
+                    rows = apply_pieces(mirror, pieces if hand_over is None else handed_over(pieces, hand_over))
                     comparison.verdict = replace(comparison.verdict, repaired_rows=rows)
                     repaired[len(verdicts)] = comparison
                 verdicts.append(comparison.verdict)

@@ -29,6 +29,10 @@ COPY staged (seq, kind, record_id, entity, source, source_key, aggregate_id, pay
 DELETE FROM staged s USING staged newer
 WHERE newer.record_id = s.record_id AND newer.seq > s.seq AND s.kind <> 'truncate'
 
+-- A snapshot that is taken again finds what the log has not brought.
+-- name: found_again
+UPDATE staged SET origin = 'repaired' WHERE origin = 'snapshot'
+
 -- What the backfill policy leaves out: unless the record, or the thing that it is a part of, is known or begins now.
 -- name: forget_unbegun
 DELETE FROM staged s
@@ -128,7 +132,7 @@ SELECT source, record_id FROM staged WHERE kind IN ('upsert', 'invalid') ON CONF
 -- name: gone
 UPDATE outbox o
 SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
-    next_attempt_at = NULL, updated_at = now(),
+    next_attempt_at = NULL, updated_at = now(), origin = 'repaired',
     status = CASE WHEN o.status IN ('linked', 'recorded') THEN o.status ELSE 'pending' END
 WHERE o.source = %(source)s AND o.operation = 'upsert'
   AND NOT EXISTS (SELECT 1 FROM snapshot_seen s WHERE s.source = o.source AND s.record_id = o.record_id)

@@ -220,6 +220,8 @@ class Outbox:
     def _merge_staged(self, session: _Session, *, seen: bool) -> None:
         connection = session.connection
         connection.execute("ANALYZE staged")
+        if seen:
+            connection.execute(_sql("found_again"))
         if session.unbegun:
             connection.execute(_sql("forget_unbegun"))
             session.unbegun = False

@@ -95,6 +95,27 @@ def test_only_what_changed_in_the_gap_is_written(bridge: Bridge) -> None:
     assert_goes_on(bridge)
 
 
+def test_rows_that_differed_are_read_again_by_the_operational_lane(bridge: Bridge) -> None:
+    for number in (1, 2, 3):
+        bridge.sources.shop.execute(CUSTOMER, [number, f"Company {number}"])
+    bridge.catch_up()
+    drop_slot(bridge, ANALYTICAL)
+    bridge.sources.shop.execute("UPDATE customers SET company_name = 'Changed' WHERE id = 1")
+    bridge.sources.shop.execute("DELETE FROM customers WHERE id = 2")
+    bridge.sources.shop.execute(CUSTOMER, [4, "Comes"])
+    killed = bridge.causeway("slots", "rebuild", "shop", environment={"CAUSEWAY_FAILPOINT": "repair.piece_written"})
+    assert killed.code == -9, killed.err
+    assert bridge.causeway("slots", "rebuild", "shop").code == 0
+    with bridge.server.connect("causeway", autocommit=True) as connection:
+        noted = "SELECT key ->> 'id' FROM causeway.rows_to_read WHERE reason = 'repaired' AND table_name = 'public.customers'"
+        assert set(connection.execute(noted).fetchall()) == {("1",), ("2",), ("4",)}
+        bridge.catch_up()
+        assert connection.execute(noted).fetchall() == []
+    with bridge.server.connect("odoo") as connection:
+        partners = connection.execute("SELECT name, active FROM res_partner WHERE name LIKE 'Co%' OR name = 'Changed'")
+        assert set(partners) == {("Changed", True), ("Company 2", False), ("Company 3", True), ("Comes", True)}
+
+
 @pytest.mark.parametrize(
     "point",
     [
@@ -166,6 +187,10 @@ def test_a_lost_operational_slot_delivers_what_came_in_the_gap_and_nothing_twice
         assert before != (0,)
         bridge.catch_up()
         assert connection.execute(calls).fetchone() == before
+        origins = (
+            "SELECT source_key, origin FROM causeway.outbox WHERE source = 'shop' AND source_key IN ('1', '2', '3')"
+        )
+        assert set(connection.execute(origins).fetchall()) == {("1", "snapshot"), ("2", "repaired"), ("3", "repaired")}
     with bridge.server.connect("odoo") as connection:
         partners = connection.execute("SELECT name, active FROM res_partner WHERE name IN ('Goes', 'Stays', 'Comes')")
         assert set(partners) == {("Goes", False), ("Stays", True), ("Comes", True)}
