@@ -8,7 +8,7 @@ source's open transaction never commits with another's. Odoo plays no part here:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
@@ -26,10 +26,14 @@ from loaders.incoming import staged_rows
 from loaders.named_sql import statements
 from loaders.rows_to_read import ReadRows, done, note
 from loaders.state import connect, lock_writers, prepare, scalar, translated
-from transforms.changes import AnyChange, Held, Mapped
+from transforms.canonical import ORDER
+from transforms.changes import AnyChange, Delete, Held, Invalid, Mapped, TruncateAll, Upsert
 from transforms.lastchanges import Fetch, Found
 
 _LANE = Lane.OPERATIONAL.value
+# Each statement costs a small batch a round trip, so that it runs only what its changes ask for.
+_ANALYZED_ROWS = 200
+_IDENTIFIED = frozenset({"product", "customer"})
 
 
 RowFetcher = Callable[[str, Relation, pa.Table, frozenset[int]], Found]
@@ -56,6 +60,7 @@ class _Session:
     staged: int = 0
     pieces: int = 0
     unbegun: bool = False
+    kinds: set[tuple[type[AnyChange], str]] = field(default_factory=set)
     repeats_snapshot: bool = False
 
 
@@ -190,6 +195,7 @@ class Outbox:
             session.connection.close()
 
     def _stage(self, session: _Session, changes: Sequence[AnyChange]) -> None:
+        session.kinds |= {(type(change), change.entity) for change in changes}
         session.unbegun |= any(not change.begins for change in changes)
         rows = staged_rows(changes, session.staged)
         with session.connection.cursor() as cursor, cursor.copy(_sql("copy")) as copy:
@@ -204,7 +210,7 @@ class Outbox:
         if session.staged:
             self._merge_staged(session, seen=session.repeats_snapshot and batch.kind is BatchKind.SNAPSHOT)
         if batch.complete:
-            if batch.kind is not BatchKind.STREAM:
+            if batch.kind is BatchKind.SNAPSHOT:  # of a copy's chunks the wholes may come later
                 self._forget_parts(session, batch.position.source)
             self._store_position(session, batch)
         failpoint("outbox.before_commit")
@@ -219,7 +225,10 @@ class Outbox:
 
     def _merge_staged(self, session: _Session, *, seen: bool) -> None:
         connection = session.connection
-        connection.execute("ANALYZE staged")
+        kinds, entities = {kind for kind, _ in session.kinds}, {entity for _, entity in session.kinds}
+        arrives = bool(kinds & {Upsert, Invalid})
+        if session.staged >= _ANALYZED_ROWS:
+            connection.execute("ANALYZE staged")
         if seen:
             connection.execute(_sql("found_again"))
         if session.unbegun:
@@ -227,11 +236,22 @@ class Outbox:
             session.unbegun = False
         if session.pieces > 1:
             connection.execute(_sql("keep_last_of_each_record"))
-        for name in ("forget_truncated", "truncate", "upsert", "delete", "aggregates"):
+        steps = {
+            "forget_truncated": TruncateAll in kinds,
+            "truncate": TruncateAll in kinds,
+            "upsert": arrives,
+            "delete": Delete in kinds,
+            "aggregates": Upsert in kinds,
+        }
+        for name in (name for name, due in steps.items() if due):
             connection.execute(_sql(name))
-        resolve_staged(connection, self._priorities)
-        connection.execute(_sql("duplicates"))
-        connection.execute(_sql("release_waiting_for_arrivals"))
+        if entities & _IDENTIFIED:
+            resolve_staged(connection, self._priorities)
+        if ORDER in entities:
+            connection.execute(_sql("duplicates"))
+        if arrives:
+            connection.execute(_sql("release_waiting_for_arrivals"))
+        session.kinds.clear()
         if seen:
             connection.execute(_sql("seen"))
 

@@ -301,3 +301,25 @@ def test_rows_that_were_read_are_not_read_twice_and_older_changes_do_not_come_ba
     end.source.execute("UPDATE products SET title = 'c' WHERE id = 2")
     end.run()
     assert end.records()["2"] == ("c", None, "upsert", "stream")
+
+
+@pytest.mark.parametrize(("point", "left"), [("outbox.before_rows_read", 1), ("outbox.after_rows_read", 0)])
+def test_a_lane_that_dies_while_rows_are_read_loses_none_and_begins_none_twice(
+    end: OperationalEnd, monkeypatch: pytest.MonkeyPatch, point: str, left: int
+) -> None:
+    def die(name: str) -> None:
+        if name == point:
+            raise SystemExit
+
+    end.source.execute("UPDATE products SET title = 'uno' WHERE id = 1")
+    note_repaired(end.state, "shop", "public.products", [{"id": "1"}], "0/1")
+    monkeypatch.setattr("loaders.outbox.failpoint", die)
+    with pytest.raises(SystemExit):
+        end.reading.finish()
+    monkeypatch.undo()
+    end.restart()
+    assert len(end.held()) == left
+    assert end.records()["1"][0] == ("one" if left else "uno")
+    end.run()
+    assert end.records()["1"][:3] == ("uno", len(LONG), "upsert")
+    assert end.held() == []
