@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +13,9 @@ from loguru import logger
 from causeway.control import Handler, Request
 from causeway.copy_command import copies_of, copy_handler
 from causeway.lane import LaneLoop
+from causeway.mapping_files import MappingFiles
 from causeway.runfiles import RunFolder
-from causeway.sources import Sources, catalog_asker, describe_sources, reader_for, row_reader
+from causeway.sources import Sources, catalog_asker, reader_for, row_reader
 from causeway.turns import Turns
 from causeway.verifying import LaneVerifier
 from cdc.lsn import Lsn
@@ -24,9 +24,6 @@ from config.errors import CausewayError, ErrorKind
 from config.schedule import cron_trigger
 from config.settings import Lane, Settings, SourceRole
 from loaders.state import prepare
-from transforms.compiled import CompiledMapping
-from transforms.compiler import compile_mappings
-from transforms.mapping import load_mappings
 from transforms.scope import left_out
 from warehouse.extracts import extract
 from warehouse.mirror import Mirror
@@ -37,6 +34,7 @@ from warehouse.tables import TableRecord, read_records
 from warehouse.views import build_views
 
 PRUNE_INTERVAL_S = 600.0
+MAPPINGS_INTERVAL_S = 5.0
 _MIRRORED = ("streaming", "caught_up", "failed")
 
 
@@ -55,6 +53,8 @@ class AnalyticalLane:
         self._reconcile_due = threading.Event()
         self._views_built = False
         self._verifying: LaneVerifier | None = None
+        self._files: MappingFiles | None = None
+        self._mappings_at = 0.0
         self._prune_at = time.monotonic()
         self._stopped: dict[str, dict[str, TableRecord]] = {}
         self._folder = RunFolder(settings.run_dir)
@@ -65,9 +65,7 @@ class AnalyticalLane:
         """Mirror until stopped (or caught up), then leave the views as the mappings say."""
         if any(source.role is SourceRole.STATE for source in self._sources.values()):
             prepare(self._settings.state)  # its tables are captured as any other's, so they must be there
-        mappings = load_mappings(self._settings.mappings)
-        relations = describe_sources(self._sources, otherwise=self._mirrored)
-        compiled = compile_mappings(mappings, relations)
+        files = self._files = MappingFiles(self._settings.mappings, self._sources, otherwise=self._mirrored)
         warehouse = Warehouse.open(self._settings.warehouse)
         scheduler = self._schedule()
         readers = {name: reader_for(self._settings, name, Lane.ANALYTICAL, self._wake) for name in self._sources}
@@ -87,13 +85,13 @@ class AnalyticalLane:
                 stop=self._stop,
                 capture=self._settings.capture,
                 until=until,
-                after_turn=lambda: self._after_turn(warehouse, mirror, compiled),
+                after_turn=lambda: self._after_turn(warehouse, mirror, files),
                 turns=self.turns,
                 copies=copies_of(self._settings, Lane.ANALYTICAL, self._wake),
             )
             self._loop.run()
             if not self._stop.is_set():
-                self._build_views(warehouse, compiled)
+                self._build_views(warehouse, files)
         finally:
             if scheduler is not None:
                 scheduler.shutdown(wait=False)
@@ -120,6 +118,7 @@ class AnalyticalLane:
         """Tables that have stopped, by source; what they left out is not in their mirrors."""
         stopped = self._stopped
         return {
+            **(self._files.status() if self._files is not None else {}),
             "stopped_tables": {
                 source: {name: record.problem for name, record in tables.items()} for source, tables in stopped.items()
             },
@@ -131,7 +130,7 @@ class AnalyticalLane:
         """The capture loop, once it runs."""
         return self._loop
 
-    def _after_turn(self, warehouse: Warehouse, mirror: Mirror, compiled: Sequence[CompiledMapping]) -> None:
+    def _after_turn(self, warehouse: Warehouse, mirror: Mirror, files: MappingFiles) -> None:
         """Between two batches: what the mirrors count, the views once every mirror is there, and what the schedule asks for."""
         assert self._loop is not None
         for name, progress in self._loop.progress.items():
@@ -139,8 +138,9 @@ class AnalyticalLane:
         self._note_stopped(mirror)
         self._prune_if_due(mirror)
         if not self._views_built and all(each.state in _MIRRORED for each in self._loop.progress.values()):
-            self._build_views(warehouse, compiled)
+            self._build_views(warehouse, files)
             self._views_built = True
+        self._watch_mappings(warehouse, files)
         self._reconcile_if_due(warehouse)
         self._store_slots_if_due(warehouse)
 
@@ -182,9 +182,18 @@ class AnalyticalLane:
                 progress.stopped_tables = len(tables)
                 progress.skipped_rows = sum(record.skipped_rows for record in tables.values())
 
-    def _build_views(self, warehouse: Warehouse, compiled: Sequence[CompiledMapping]) -> None:
+    def _watch_mappings(self, warehouse: Warehouse, files: MappingFiles) -> None:
+        """Make the views again where a mapping's file has changed, or one that did not fit its table may fit now."""
+        if time.monotonic() < self._mappings_at or not self._views_built:
+            return
+        self._mappings_at = time.monotonic() + MAPPINGS_INTERVAL_S
+        if files.changed() or (files.broken and files.look_again()):
+            self._build_views(warehouse, files)
+
+    def _build_views(self, warehouse: Warehouse, files: MappingFiles) -> None:
+        """Of the mappings that fit their tables; `causeway status` names the others."""
         filters = {name: source.row_filters for name, source in self._sources.items()}
-        build_views(warehouse, compiled, left_out(compiled, filters))
+        build_views(warehouse, files.whole, left_out(files.whole, filters))
 
     def _schedule(self) -> BackgroundScheduler | None:
         """The lane is the file's only writer, so scheduled reconciliation runs in it, between two batches."""

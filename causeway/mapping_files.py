@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
-from causeway.sources import Sources, describe_sources
+from causeway.sources import OtherwiseKnown, Sources, describe_sources
 from cdc.relation import Relation
 from config.errors import CausewayError
-from transforms.compiled import AnyMapping, BrokenMapping
+from transforms.compiled import AnyMapping, BrokenMapping, CompiledMapping
 from transforms.compiler import compile_each
 from transforms.mapping import Mapping, load_mappings
 
@@ -23,13 +24,16 @@ from transforms.mapping import Mapping, load_mappings
 class MappingFiles:
     """The mappings of some sources, compiled against their tables as the catalogs have them now."""
 
-    def __init__(self, folders: Sequence[Path], sources: Sources) -> None:
-        """Read and compile; CausewayError: MAPPING where a file is no mapping, else as of describe_sources."""
+    def __init__(
+        self, folders: Sequence[Path], sources: Sources, *, otherwise: OtherwiseKnown = lambda _name: ()
+    ) -> None:
+        """Read and compile; CausewayError: MAPPING where a file is no mapping, else as of describe_sources (`otherwise` too)."""
         self._folders = folders
         self._sources = sources
+        self._otherwise = otherwise
         self._digest = _digest(folders)
         self._loaded = self._load()
-        self._relations: dict[str, tuple[Relation, ...]] = describe_sources(sources)
+        self._relations: dict[str, tuple[Relation, ...]] = describe_sources(sources, otherwise=otherwise)
         self.unread = ""  # why what the files say now is not in force
         self.current: tuple[AnyMapping, ...] = ()
         self._compile()
@@ -38,6 +42,25 @@ class MappingFiles:
     def broken(self) -> tuple[BrokenMapping, ...]:
         """Those that do not fit their tables."""
         return tuple(one for one in self.current if isinstance(one, BrokenMapping))
+
+    @property
+    def whole(self) -> tuple[CompiledMapping, ...]:
+        """Those that fit their tables."""
+        return tuple(one for one in self.current if isinstance(one, CompiledMapping))
+
+    def status(self) -> dict[str, Any]:
+        """The mappings that do not fit their tables, and why files are not in force, as JSON values."""
+        broken = [
+            {
+                "mapping": one.name,
+                "entity": one.mapping.entity,
+                "source": one.mapping.source,
+                "table": one.mapping.table,
+                "problem": "; ".join(one.problems),
+            }
+            for one in self.broken
+        ]
+        return {"mappings": broken, **({"mappings_unread": self.unread} if self.unread else {})}
 
     def changed(self) -> bool:
         """Take up files whose content has changed; True where the mappings in force are others now."""
@@ -59,7 +82,7 @@ class MappingFiles:
     def look_again(self) -> bool:
         """Compile against the catalogs as they are now; True where a mapping has broken or was mended."""
         try:
-            self._relations = describe_sources(self._sources)
+            self._relations = describe_sources(self._sources, otherwise=self._otherwise)
         except CausewayError as error:
             logger.warning("the mappings are held to the tables as they were: {}", error)
         return self._compile()
@@ -74,7 +97,9 @@ class MappingFiles:
         for one in self.broken:
             if before.get(one.name) != one.problems:
                 what = f"mapping {one.name} ({one.mapping.entity} from {one.mapping.source}: {one.mapping.table})"
-                logger.error("{} does not fit its table, its records are held back: {}", what, "; ".join(one.problems))
+                logger.error(
+                    "{} does not fit its table, it gives no records until it does: {}", what, "; ".join(one.problems)
+                )
         for name in before.keys() - now.keys():
             logger.info("mapping {} fits its table again", name)
         return before != now

@@ -84,17 +84,8 @@ class RowReading:
 
     def status(self) -> dict[str, Any]:
         """The mappings that hold records back, and the rows that wait to be read, as JSON values."""
-        said: dict[str, Any] = {
-            "mappings": [
-                {
-                    "mapping": one.name,
-                    "entity": one.mapping.entity,
-                    "source": one.mapping.source,
-                    "table": one.mapping.table,
-                    "problem": "; ".join(one.problems),
-                }
-                for one in self._files.broken
-            ],
+        return {
+            **self._files.status(),
             "rows_to_read": [
                 {
                     "source": group.source,
@@ -108,9 +99,6 @@ class RowReading:
                 for group in self._groups
             ],
         }
-        if self._files.unread:
-            said["mappings_unread"] = self._files.unread
-        return said
 
     def close(self) -> None:
         """Close the connections."""

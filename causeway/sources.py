@@ -24,6 +24,7 @@ from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings, SourceRole, SourceSettings, TableSettings
 
 Sources = Mapping[str, SourceSettings]
+OtherwiseKnown = Callable[[str], Sequence[Relation]]
 
 
 def find_source(settings: Settings, name: str) -> SourceSettings:
@@ -92,7 +93,7 @@ def naming(name: str) -> Iterator[None]:
 
 
 def describe_sources(
-    sources: Sources, *, otherwise: Callable[[str], Sequence[Relation]] = lambda _name: ()
+    sources: Sources, *, otherwise: OtherwiseKnown = lambda _name: ()
 ) -> dict[str, tuple[Relation, ...]]:
     """Return each source's captured tables as its catalog has them now, or else as `otherwise` knows them.
 

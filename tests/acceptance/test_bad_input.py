@@ -99,7 +99,16 @@ def test_a_mapping_with_a_wrong_column(wrong: Bridge, tmp_path: Path) -> None:
     )
     (tmp_path / "maps.yaml").write_text("{}\n")
     wrong.change_settings({"mappings": [str(tmp_path)]})
-    assert_one_line(run_analytical(wrong), Exit.SETTINGS, "customers.sql:6", "company_nam", "company_name")
+    checked = wrong.causeway("check")
+    assert checked.code != Exit.OK
+    assert "company_nam" in checked.out
+    done = run_analytical(wrong)
+    (told,) = [line for line in done.err.splitlines() if "customers.sql:6" in line]
+    assert "mapping wrong" in told
+    assert "company_nam" in told
+    assert "company_name" in told
+    assert wrong.causeway("status").code == Exit.FOUND
+    assert done.code == Exit.OK, "the mirrors need no mapping"
 
 
 def test_a_warehouse_path_that_cannot_be_written(wrong: Bridge, tmp_path: Path) -> None:
