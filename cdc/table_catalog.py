@@ -41,6 +41,16 @@ ORDER BY c.oid, a.attnum
 _END = """
 SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text
 """
+# A leaf that is made as a partition comes into pg_class and pg_inherits in one transaction. The row of a system column is never
+# written again, unlike pg_class's.
+_LEAVES = """
+SELECT c.oid::int8, p.oid::int8, p.relfilenode::int8, i.xmin <> a.xmin
+FROM pg_class c, pg_partition_tree(c.oid) t
+JOIN pg_class p ON p.oid = t.relid
+JOIN pg_inherits i ON i.inhrelid = p.oid
+JOIN pg_attribute a ON a.attrelid = p.oid AND a.attnum = -6
+WHERE c.oid = ANY (%(oids)s::oid[]) AND c.relkind = 'p' AND t.isleaf
+"""
 _FILES = f"{_STORED} SELECT root::int8, part::int8, file::int8 FROM stored"
 
 
@@ -50,6 +60,7 @@ def table_facts(connection: PlainConnection, oids: Sequence[int]) -> dict[int, T
     try:
         columns = connection.execute(_COLUMNS.encode(), parameters).fetchall()
         stored = connection.execute(_FILES.encode(), parameters).fetchall()
+        leaves = connection.execute(_LEAVES.encode(), parameters).fetchall()
         ((end,),) = connection.execute(_END.encode()).fetchall()
     except psycopg.Error as error:
         raise translate(error, "asking the catalog about captured tables") from error
@@ -57,15 +68,29 @@ def table_facts(connection: PlainConnection, oids: Sequence[int]) -> dict[int, T
     for root, part, file in stored:
         files.setdefault(root, {})[part] = file
     return {
-        oid: _facts(oid, Lsn.parse(end), [row[1:] for row in rows], files.get(oid, {}))
+        oid: _facts(
+            oid,
+            Lsn.parse(end),
+            [row[1:] for row in rows],
+            files.get(oid, {}),
+            [row[1:] for row in leaves if row[0] == oid],
+        )
         for oid, rows in groupby(columns, key=itemgetter(0))
     }
 
 
-def _facts(oid: int, lsn: Lsn, rows: Sequence[Row], files: dict[int, int]) -> TableFacts:
+def _facts(oid: int, lsn: Lsn, rows: Sequence[Row], files: dict[int, int], leaves: Sequence[Row]) -> TableFacts:
     live = tuple(_column(attnum, name, texts) for attnum, name, dropped, texts in rows if not dropped)
     gone = tuple(attnum for attnum, _, dropped, _ in rows if dropped)
-    return TableFacts(oid=oid, lsn=lsn, columns=live, dropped=gone, files=files)
+    return TableFacts(
+        oid=oid,
+        lsn=lsn,
+        columns=live,
+        dropped=gone,
+        files=files,
+        leaves={leaf: file for leaf, file, _ in leaves},
+        attached=frozenset(leaf for leaf, _, attached in leaves if attached),
+    )
 
 
 def _column(attnum: int, name: str, missing: list[str] | None) -> CatalogColumn:

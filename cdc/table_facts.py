@@ -8,7 +8,7 @@ brings (pg_attribute.attmissingval; PostgreSQL documentation, "Modifying Tables"
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cdc.lsn import Lsn
 
@@ -31,7 +31,9 @@ class CatalogColumn:
 class TableFacts:
     """A table as it is now, at `lsn`. `dropped`: attnums of columns that are gone; what they were called is not kept.
 
-    `files`: the storage of the table, or of each partition, by OID; another one after a rewrite.
+    `files`: the storage of the table, or of each partition, by OID; another one after a rewrite. `leaves`: the same of a
+    partitioned table only; `attached`: leaves that were made in an earlier transaction than they became partitions, so that they may
+    have brought rows.
     """
 
     oid: int
@@ -39,6 +41,8 @@ class TableFacts:
     columns: tuple[CatalogColumn, ...]
     dropped: tuple[int, ...]
     files: Mapping[int, int]
+    leaves: Mapping[int, int] = field(default_factory=dict)
+    attached: frozenset[int] = frozenset()
 
 
 # Facts by OID of the tables of a source that still exist; CausewayError where the source cannot be asked.

@@ -141,6 +141,22 @@ def check_unchanged(known: Known, facts: TableFacts | None) -> None:
         raise _came_again(again)
 
 
+def check_partitions(leaves: Mapping[int, int], facts: TableFacts) -> None:
+    """Refuse a table of which single partitions came with rows or went: Postgres logs nothing of that for their root.
+
+    `leaves`: files by OID, as they were. All of them written anew at once is a TRUNCATE or a change of the root, which is logged.
+    """
+    if not leaves:
+        return
+    if leaves.keys() - facts.leaves.keys():
+        raise Unfollowable("lost a partition (detached or dropped), of whose rows the log says nothing")
+    if (facts.leaves.keys() - leaves.keys()) & facts.attached:
+        raise Unfollowable("got a partition attached, of whose rows the log says nothing")
+    anew = [leaf for leaf, file in leaves.items() if facts.leaves[leaf] != file]
+    if anew and len(anew) < len(leaves):
+        raise Unfollowable("has a partition that was truncated or written anew, of which the log says nothing")
+
+
 def attnums_of(known: Known, announced: Relation, facts: TableFacts) -> dict[str, int]:
     """Return the attnums of the announced columns, as far as they can be told; a name that is gone by now keeps its own."""
     now = {column.name: column.attnum for column in facts.columns}

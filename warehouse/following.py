@@ -17,7 +17,7 @@ from cdc.lsn import ZERO, Lsn
 from cdc.relation import Relation
 from cdc.table_facts import AskCatalog, TableFacts
 from warehouse import dropped_columns, reshaping, tables, value_exceptions
-from warehouse.evolution import Known, Reshape, Unfollowable, attnums_of, changed, check_unchanged
+from warehouse.evolution import Known, Reshape, Unfollowable, attnums_of, changed, check_partitions, check_unchanged
 from warehouse.held_types import as_mirrored
 from warehouse.histories import Histories
 from warehouse.names import MirrorTable
@@ -54,7 +54,8 @@ class Following:
         facts = self._facts([relation.oid for relation in relations])
         for relation in relations:
             if relation.oid in facts:
-                self._write(_as_in_catalog(self.records[relation.oid], facts[relation.oid], relation))
+                record = _as_in_catalog(self.records[relation.oid], facts[relation.oid], relation)
+                self._write(replace(record, leaves=dict(facts[relation.oid].leaves)))
 
     def snapshot_is_whole(self) -> None:
         """The mirrors are as far as the source's position, in meta.tables and here."""
@@ -105,6 +106,21 @@ class Following:
                 self._follow(record, relation, facts.get(relation.oid), [], lsn)
             except Unfollowable as reason:
                 self.stop(record, str(reason), None, lsn)
+
+    def partitions_changed(self) -> list[tuple[TableRecord, TableFacts]]:
+        """Return the exact tables whose partitions, or their files, are others than they were."""
+        facts = self._facts([oid for oid, record in self.records.items() if record.state is TableState.STREAMING])
+        return [(self.records[oid], found) for oid, found in facts.items() if self.records[oid].leaves != found.leaves]
+
+    def follow_partitions(self, found: Sequence[tuple[TableRecord, TableFacts]], at: Lsn | None) -> None:
+        """Take note of partitions that came empty; stop tables whose rows came or went with theirs."""
+        for record, facts in found:
+            try:
+                check_partitions(record.leaves, facts)
+            except Unfollowable as reason:
+                self.stop(record, str(reason), None, at)
+            else:
+                self._write(replace(record, leaves=dict(facts.leaves)))
 
     def stop(self, record: TableRecord, problem: str, changes: TableChanges | None, at: Lsn | None = None) -> None:
         """Leave the table as it is from here on; other tables of the source go on."""

@@ -45,7 +45,7 @@ def _prepare(
         copying.forget(cursor, source, record.relation)
         _stop(cursor, source, record, "was being copied when its source's slot was given up", stopped_at)
     elif record.relation.oid != relation.oid:
-        adopted = replace(record, relation=replace(record.relation, oid=relation.oid), attnums={}, files={})
+        adopted = replace(record, relation=replace(record.relation, oid=relation.oid), attnums={}, files={}, leaves={})
         mirrored = tables.mirrored_columns(cursor, MirrorTable(source, relation))
         try:
             changed(Known(relation=adopted.relation), relation, None, mirrored)

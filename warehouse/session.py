@@ -93,6 +93,7 @@ class SourceSession:
         self._captured = frozenset(relation.qualified_name for relation in relations) | troubles.keys()
         if troubles:
             self._stop_troubled(troubles)
+        self._check_partitions()
         if any(record.relation.qualified_name not in self._captured for record in self.records()):
             with self._between_batches("looking at the captured tables"):
                 tables.drop_others(self._connection, self._source, self.records(), self._captured)
@@ -111,6 +112,12 @@ class SourceSession:
                     at = self._position.lsn if self._position is not None else None
                     self._following.stop(records[table], problem, None, at)
         self._load()
+
+    def _check_partitions(self) -> None:
+        if changed := self._following.partitions_changed():
+            with self._between_batches("looking at partitions"):
+                self._following.follow_partitions(changed, self._position.lsn if self._position is not None else None)
+            self._load()
 
     def follow(self, relations: Sequence[Relation]) -> None:
         """Bring mirrors to the versions that the source has exactly at the stored position, though no row came since they changed."""

@@ -57,7 +57,8 @@ class TableRecord:
 
     `exact_from`: while the source's position is below it, the mirror holds rows of later than that, and every insert may be
     one of a row that is there. `attnums` (by column) and `files`: the catalog's, see `cdc.table_facts`; empty where it was not
-    asked. `gone`: attnums of columns that had been dropped at `gone_at`.
+    asked. `gone`: attnums of columns that had been dropped at `gone_at`. `leaves`: files of the
+    partitions when the lane last opened the source, or copied the table.
     """
 
     relation: Relation
@@ -69,6 +70,7 @@ class TableRecord:
     attnums: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[int, int] = field(default_factory=dict)
     gone: tuple[int, ...] = ()
+    leaves: Mapping[int, int] = field(default_factory=dict)
     gone_at: Lsn = ZERO
 
     @property
@@ -104,6 +106,7 @@ def write_record(connection: duckdb.DuckDBPyConnection, source: str, record: Tab
                 "attnums": dict(record.attnums),
                 "files": dict(record.files),
                 "gone": record.gone,
+                "leaves": dict(record.leaves),
                 "gone_at": str(record.gone_at),
             }
         ),
@@ -130,6 +133,7 @@ def _record(
         exact_from=Lsn.parse(exact_from) if exact_from else None,
         attnums=numbers["attnums"],
         files={int(oid): file for oid, file in numbers["files"].items()},
+        leaves={int(oid): file for oid, file in numbers.get("leaves", {}).items()},
         gone=tuple(numbers.get("gone", ())),
         gone_at=Lsn.parse(numbers.get("gone_at", "0/0")),
     )
