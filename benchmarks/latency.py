@@ -150,7 +150,7 @@ def _measure(name: str, destination: Destination, watch: _Watch, workload: Workl
         stop.set()
         wake.set()
         thread.join(_PATIENCE_S)
-    ages = watch.ages_ms(began + WARM_UP_S)
+    ages = watch.ages_ms(began + min(WARM_UP_S, seconds / 4))
     p50, p99 = np.percentile(ages, [50, 99])
     return Latency(
         name=name,
