@@ -20,6 +20,7 @@ from cdc.batch import OP_INSERT, OP_TRUNCATE, TableChanges
 from transforms.columns import cast_sql, may_not_fit
 from warehouse import completion, toast, value_exceptions
 from warehouse.evolution import Unfollowable
+from warehouse.lent_rows import Lent
 from warehouse.names import MirrorTable, quoted
 
 # DuckDB's threads take an Arrow table record batch by record batch: smaller ones let both cores cast (+20 %).
@@ -129,12 +130,13 @@ def _casts(table: MirrorTable) -> str:
 @contextmanager
 def _registered(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[None]:
     """Let SQL read the Arrow table as `_changes`."""
-    chunked = pa.Table.from_batches(rows.to_batches(max_chunksize=_CHUNK_ROWS), schema=rows.schema)
-    connection.register("_changes", chunked)
+    lent = Lent(pa.Table.from_batches(rows.to_batches(max_chunksize=_CHUNK_ROWS), schema=rows.schema))
+    connection.register("_changes", lent)
     try:
         yield
     finally:
         connection.unregister("_changes")
+        lent.take_back()
 
 
 @contextmanager

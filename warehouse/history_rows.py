@@ -18,6 +18,7 @@ from cdc.relation import Column
 from transforms.columns import cast_sql
 from warehouse import toast, value_exceptions
 from warehouse.history import BASE, META_LIST, HistoryTable
+from warehouse.lent_rows import Lent
 from warehouse.names import quoted
 
 _CHUNK_ROWS = 8192
@@ -27,9 +28,8 @@ _SENT = "_history_sent"
 def write(connection: duckdb.DuckDBPyConnection, table: HistoryTable, changes: TableChanges) -> None:
     """Append the changes to the history."""
     rows = toast.with_flags(changes)
-    connection.register(
-        "_history", pa.Table.from_batches(rows.to_batches(max_chunksize=_CHUNK_ROWS), schema=rows.schema)
-    )
+    lent = Lent(pa.Table.from_batches(rows.to_batches(max_chunksize=_CHUNK_ROWS), schema=rows.schema))
+    connection.register("_history", lent)
     try:
         if changes.unchanged:
             # Copied: joins with string_view columns fail in pyarrow, see warehouse.apply.
@@ -42,6 +42,7 @@ def write(connection: duckdb.DuckDBPyConnection, table: HistoryTable, changes: T
         value_exceptions.record_misfits(connection, table, "_history")
     finally:
         connection.unregister("_history")
+        lent.take_back()
 
 
 def stamped(changes: TableChanges, *, base: bool, in_pieces_since: int | None, first_seq: int) -> TableChanges:
