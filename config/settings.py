@@ -236,7 +236,10 @@ class CaptureSettings(Model):
     batch_rows: int = Field(default=50_000, ge=1, description="rows after which a batch is closed at the next commit")
     batch_bytes: int = Field(default=8 * 2**20, ge=2**16, le=2**30, description="bytes after which a batch is closed")
     batch_wait_ms: int = Field(
-        default=20, ge=1, description="how long what was received may wait for more before it is handed to an idle lane"
+        default=20,
+        ge=1,
+        description="how long what was received may wait for more before it is handed to an idle lane; "
+        "five times as long while much keeps coming",
     )
     status_interval_s: float = Field(default=5.0, gt=0, description="seconds between standby status messages")
     snapshot_workers: int = Field(
