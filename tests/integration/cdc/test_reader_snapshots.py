@@ -55,9 +55,9 @@ def test_changes_made_while_the_copy_runs_arrive_once(database: FreshDatabase) -
         "DELETE FROM lines WHERE id = 5903",
         "INSERT INTO lines VALUES (5903, 'here again')",
     )
-    batches = source.drain(reader)
+    source.drain(reader)
     reader.close()
-    copied = rows_of(batches, kind=BatchKind.SNAPSHOT)
+    copied = rows_of(source.replay.batches, kind=BatchKind.SNAPSHOT)
     assert not any(row["note"] in ("new", "changed", "gone soon", "here again") for row in copied)
     assert sum(row["_table"] == "public.lines" for row in copied) == ROWS
     changes = rows_of(source.catch_up())
