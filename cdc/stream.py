@@ -37,7 +37,7 @@ _UNTIL_PING_S = 0.3
 _PAGE_BYTES = 8192
 _SETTLED_ANSWERS = 4
 # While so many messages lie in a chunk and more keep coming, it may grow for several times batch_wait_ms: a batch costs the lane
-# some ms whatever it holds. Measured on two busy cores, the server being the slower side: 11.6 CPU s a million rows, not 14.2.
+# some ms whatever it holds. One pair of runs on two busy cores, the server the slower side: 11.6 CPU s a million rows, not 14.2.
 _BULK_MESSAGES = 500
 _BULK_WAITS = 5
 _GOODBYE_S = 1.0

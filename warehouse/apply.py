@@ -139,22 +139,6 @@ def _registered(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterat
         lent.take_back()
 
 
-@contextmanager
-def _copied(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[None]:
-    """Let SQL join and filter the rows as `_changes`.
-
-    Copied, because DuckDB hands filters down to pyarrow, which cannot filter string_view columns.
-    """
-    with _registered(connection, rows):
-        connection.execute("CREATE OR REPLACE TEMP TABLE _held AS SELECT * FROM _changes")
-    connection.execute("CREATE OR REPLACE TEMP VIEW _changes AS SELECT * FROM _held")
-    try:
-        yield
-    finally:
-        connection.execute("DROP VIEW _changes")
-        connection.execute("DROP TABLE _held")
-
-
 def _find_latest(connection: duckdb.DuckDBPyConnection, table: MirrorTable, touched: str) -> None:
     """Make `_latest`: for each key its last change, and whether the mirror may hold it (one only inserted is new).
 
