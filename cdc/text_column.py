@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 else:
     ArrowArray = pa.Array
 
-# What of 4 bytes, and of the 8 behind them, belongs to a value of 0 to 12 bytes.
-_FIRST_4 = np.array([(1 << 8 * min(n, 4)) - 1 for n in range(INLINE_BYTES + 1)], dtype=np.uint64)
+# What of a view's two words belongs to a value of 0 to 12 bytes: of the first the length and 4 bytes, of the second 8 bytes.
+_LENGTH_BYTES = 4
+_LENGTH_AND_4 = np.array([(1 << 8 * (_LENGTH_BYTES + min(n, 4))) - 1 for n in range(INLINE_BYTES + 1)], dtype=np.uint64)
 _NEXT_8 = np.array([(1 << 8 * max(n - 4, 0)) - 1 for n in range(INLINE_BYTES + 1)], dtype=np.uint64)
 _32 = np.uint64(32)
 
@@ -58,17 +59,28 @@ class TextColumn:
         return pa.Array.from_buffers(pa.string_view(), rows, buffers)
 
 
-def text_views(wire: Wire, start: Int64s, length: Int64s) -> UInt64s:
-    """Build the views of values of `length` bytes that begin at `start`; both (n,)."""
-    views = np.empty((len(start), 2), dtype=np.uint64)
-    longest = int(length.max(initial=0))
-    inline = length if longest <= INLINE_BYTES else np.minimum(length, INLINE_BYTES)
-    views[:, 0] = (wire.raw4(start) & _FIRST_4[inline]) << _32 | length.astype(np.uint64)
-    rest = wire.raw8(start + 4) & _NEXT_8[inline]
+def text_views(wire: Wire, at: Int64s, present: Bools | None = None) -> tuple[UInt64s, Int64s]:
+    """Build the views of values whose int32 length stands at `at` (n,), the bytes behind it; return views and lengths.
+
+    `present`: which of them are there (None: all); of the others the length is 0, whatever stands there. One that is negative is
+    returned as it is; its view has the length 0. On the wire a value of up to 12 bytes looks like its view already, but for the
+    byte order of its length and for what stands behind it: so 16 bytes are read at once, where numpy takes 4 ns whatever it reads.
+    """
+    views = wire.raw16(at)
+    words = views.view(np.int32).reshape(-1, 4)
+    length = words[:, 0].byteswap()
+    if present is not None:
+        length[~present] = 0
+    shortest, longest = length.min(initial=INLINE_BYTES), length.max(initial=0)
+    words[:, 0] = length if shortest >= 0 else np.maximum(length, 0)
+    if shortest < INLINE_BYTES:
+        inline = length if shortest >= 0 and longest <= INLINE_BYTES else np.clip(length, 0, INLINE_BYTES)
+        views[:, 0] &= _LENGTH_AND_4[inline]
+        views[:, 1] &= _NEXT_8[inline]
     if longest > INLINE_BYTES:
-        rest = np.where(length <= INLINE_BYTES, rest, start.astype(np.uint64) << _32)
-    views[:, 1] = rest
-    return views
+        offsets = (at + _LENGTH_BYTES).astype(np.uint64) << _32
+        views[:, 1] = np.where(length > INLINE_BYTES, offsets, views[:, 1])
+    return views, length.astype(np.int64)
 
 
 def arrow_buffer(array: NDArray[Any]) -> pa.Buffer:

@@ -53,35 +53,30 @@ def _tuple_column(wire: Wire, at: Int64s, ends: Int64s) -> tuple[TextColumn, Int
     """
     kind = wire.u8[at]
     text = kind == _TEXT
-    length = wire.int32(at + 1)
     if text.all():
-        start = at + 5
-        behind = start + length
+        views, length = text_views(wire, at + 1)
+        behind = at + 5 + length
         _check(length, behind, ends)
-        return TextColumn(text_views(wire, start, length)), behind
+        return TextColumn(views), behind
     unchanged = kind == _UNCHANGED
     if not (text | unchanged | (kind == _NULL)).all():
         raise protocol_error("a value is neither text, null nor unchanged, or its row ends early")
-    length[~text] = 0
+    views, length = text_views(wire, at + 1, text)
     behind = at + np.where(text, length + 5, 1)
     _check(length, behind, ends)
-    views = text_views(wire, np.minimum(at + 5, ends), length)
     return TextColumn(views, text, unchanged if unchanged.any() else None), behind
 
 
 def _copied_column(wire: Wire, at: Int64s, ends: Int64s) -> tuple[TextColumn, Int64s]:
     """Take one column: an int32 length, -1 for null, and the value."""
-    length = wire.int32(at)
-    start = at + 4
+    views, length = text_views(wire, at)
     valid = length != -1
-    if valid.all():
-        behind = start + length
-        _check(length, behind, ends)
-        return TextColumn(text_views(wire, start, length)), behind
-    length[~valid] = 0
-    behind = start + length
+    everywhere = bool(valid.all())
+    if not everywhere:
+        length[~valid] = 0
+    behind = at + 4 + length
     _check(length, behind, ends)
-    return TextColumn(text_views(wire, start, length), valid), behind
+    return TextColumn(views, None if everywhere else valid), behind
 
 
 def _check(length: Int64s, behind: Int64s, ends: Int64s) -> None:

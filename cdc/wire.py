@@ -19,7 +19,7 @@ UInt64s = NDArray[np.uint64]
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 
-PADDING = bytes(16)
+PADDING = bytes(32)
 # Arrow's string_view has 32-bit offsets.
 MOST_BYTES = 2**31 - 1
 
@@ -68,13 +68,14 @@ class Wire:
         """Read a big-endian int64 at each position."""
         return self._view(">i8")[at].astype(np.int64)
 
-    def raw4(self, at: Int64s) -> UInt64s:
-        """Read 4 bytes at each position, the first one in the lowest bits."""
-        return self._view("<u4")[at].astype(np.uint64)
-
     def raw8(self, at: Int64s) -> UInt64s:
         """Read 8 bytes at each position, the first one in the lowest bits."""
         return self._view("<u8")[at].astype(np.uint64)
+
+    def raw16(self, at: Int64s) -> UInt64s:
+        """Read 16 bytes at each position, as two words (n, 2), each with its first byte in the lowest bits."""
+        read: UInt64s = self._view("V16")[at].view(np.uint64).reshape(-1, 2)
+        return read
 
     def message(self, index: int, skip: int = 0) -> bytes:
         """Return one message without its first `skip` bytes."""
