@@ -41,6 +41,12 @@ _HINTS: tuple[tuple[type[duckdb.Error], str], ...] = (
         "The file is from another DuckDB version: rebuild it, or open it with that version.",
     ),
 )
+# A full disk in DuckDB's words, whatever class they come as: a TransactionException at a commit, a FatalException at a checkpoint,
+# an OutOfMemoryException where a query's temporary files would need more than nine tenths of the room that is left.
+_DISK_FULL = re.compile(r"No space left on device|Could not write|File too large|Disk quota exceeded|failed to offload")
+_MAKE_ROOM = (
+    "The disk is full: make room under warehouse.path. What was committed is safe, and the lane goes on from there."
+)
 _HELD_BY = re.compile(r"held in (?P<program>.*?)\s*\(PID (?P<pid>\d+)\)")
 _TEMPORARY = ".tmp"
 _ATTACHED = "SELECT database_name FROM duckdb_databases() WHERE NOT internal AND path IS NOT NULL"
@@ -139,6 +145,8 @@ def translate(error: duckdb.Error, doing: str, **objects: object) -> CausewayErr
     """
     kind = next(kind for driver, kind in ERROR_KINDS if isinstance(error, driver))
     hint = next((hint for driver, hint in _HINTS if isinstance(error, driver)), "")
+    if _DISK_FULL.search(str(error)):
+        hint = _MAKE_ROOM
     words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return CausewayError(kind, f"DuckDB failed while {doing}: {words}.", hint=hint, **objects)
 

@@ -1,6 +1,6 @@
 """The source's connection cut, stalled and truncated anywhere, its server stopped and killed: the tables end row-exact.
 
-The seed is CAUSEWAY_FAULT_SEED, which pytest's output of a failure shows; CAUSEWAY_FAULT_ROUNDS asks for more rounds.
+The seed is CAUSEWAY_FAULT_SEED, which pytest's output of a failure shows; CAUSEWAY_FAULT_ROUNDS asks for so many rounds, or for all.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from tests.fixtures.faulty_wire import FaultyWire
 from tests.fixtures.postgres import EVERY_POSTGRES, FreshDatabase, own_server
 
 SEED = int(os.environ.get("CAUSEWAY_FAULT_SEED", "20260601"))
-ROUNDS = int(os.environ.get("CAUSEWAY_FAULT_ROUNDS", "25"))
+FEW, MANY = 25, 250
+ASKED = os.environ.get("CAUSEWAY_FAULT_ROUNDS", str(FEW))
+ROUNDS = MANY if ASKED == "all" else int(ASKED)
 TABLES = (
     "CREATE TABLE public.orders (id int PRIMARY KEY, note text, n int DEFAULT 0)",
     "INSERT INTO orders SELECT g, repeat('x', g % 300) FROM generate_series(1, 2000) g",
 )
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(1500 if ASKED == "all" else 240)
 
 
 def change(source: CapturedDatabase, rng: random.Random) -> None:
