@@ -106,7 +106,7 @@ class BatchMapper:
         current = [one for one in current if only in ("", one.name)]
         fitting = [one for one in current if isinstance(one, CompiledMapping)]
         used = sorted({name for mapping in fitting for name in mapping.columns})
-        last = born(last_changes(self._connection, as_changes(keys, found), used))
+        last = born(last_changes(as_changes(keys, found), used))
         changes: list[AnyChange] = [each for one in fitting for each in self._map_rows(one, last, origin)]
         self._ahead.note(fitting, _keys(last.rows, found.relation), found.visibility, source, table)
         return changes, [one for one in current if isinstance(one, BrokenMapping)]
@@ -146,7 +146,7 @@ class BatchMapper:
             current = [self._for_version(mapping, changes.relation) for mapping in mappings]
             fitting = [mapping for mapping in current if isinstance(mapping, CompiledMapping)]
             used = {name for mapping in fitting for name in mapping.columns}
-            last = last_changes(self._connection, changes, sorted(used))
+            last = last_changes(changes, sorted(used))
             if last.truncate is not None:
                 newest.clear()
                 held.clear()

@@ -75,8 +75,8 @@ class RowMapping:
 
     def _mapped(self, rows: pa.Table) -> pa.Table:
         kept = self._query(rows, self._kept_sql())
-        others = self._query(rows, self._others_sql()).to_pylist()
-        self.others += [self._other(row) for row in others]
+        if kept.num_rows < rows.num_rows:  # planning a query costs more than a small batch's rows
+            self.others += [self._other(row) for row in self._query(rows, self._others_sql()).to_pylist()]
         return kept
 
     def _query(self, rows: pa.Table, sql: str) -> pa.Table:

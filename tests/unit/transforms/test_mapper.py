@@ -129,6 +129,13 @@ def test_a_table_that_lost_a_column_of_the_mapping_holds_its_rows_and_the_trunca
     }
 
 
+def test_a_table_that_lost_its_key_is_refused_by_name(mapper: BatchMapper) -> None:
+    keyless = replace(LINES, columns=tuple(replace(each, is_key=False) for each in LINES.columns))
+    with pytest.raises(CausewayError, match=r"public\.order_lines has no replica identity") as caught:
+        mapper.map(batch(changes(("i", line(5, 1)), over=keyless)), no_fetch)
+    assert caught.value.kind is ErrorKind.SCHEMA
+
+
 def test_a_mapping_that_does_not_fit_does_not_keep_another_over_the_table_from_working() -> None:
     narrow = replace(LINES, columns=LINES.columns[:-1])
     other = compiled(LINES_SQL.replace("discount_pct", "0 AS x", 1).replace("0 AS x AS", "0 AS"))
