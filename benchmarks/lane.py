@@ -97,7 +97,8 @@ def run_snapshot(workload: Workload) -> Run:
 def _run(workload: Workload, destination: Destination, rows: int) -> Run:
     logger.disable("causeway")
     wake, capture = threading.Event(), CaptureSettings()
-    reader = PostgresReader(SOURCE, source_settings(workload), Lane.ANALYTICAL, SLOT, capture, wake)
+    settings = source_settings(workload)
+    reader = PostgresReader(SOURCE, settings, Lane.ANALYTICAL, SLOT, capture, wake, typed_copies=True)
     until = {SOURCE: Lsn.parse(workload.end)}
     loop = LaneLoop(destination, [reader], wake=wake, stop=threading.Event(), capture=capture, until=until)
     with watched(workload, SLOT) as server:

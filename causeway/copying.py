@@ -152,7 +152,7 @@ class SourceCopies:
     def _source(self) -> TableReader:
         if self._reader is None:
             connection = connect(self.settings.connection, application_name=f"causeway {self.name} copy")
-            self._reader = TableReader(connection, self.name, self.lane.value)
+            self._reader = TableReader(connection, self.name, self.lane.value, typed=self.lane is Lane.ANALYTICAL)
         return self._reader
 
     @property

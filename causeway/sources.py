@@ -130,6 +130,7 @@ def reader_for(settings: Settings, name: str, lane: Lane, wake: threading.Event)
         settings.capture,
         wake,
         why_dropped=lambda: RunFolder(settings.run_dir).why_dropped(slot),
+        typed_copies=lane is Lane.ANALYTICAL,
     )
 
 

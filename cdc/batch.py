@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cdc.lsn import Lsn
 from cdc.relation import Relation
+from cdc.text_column import ArrowArray
 
 OP_INSERT, OP_UPDATE, OP_DELETE, OP_TRUNCATE = "i", "u", "d", "t"
 
@@ -48,6 +49,9 @@ class TableChanges:
     `rows`: META_COLUMNS, then every column of the relation by its own name, as text in Postgres's output form (Arrow
     string_view or string; null is SQL NULL). A delete has only the key's columns (all of them under FULL), a truncate none.
     An update that changed the key comes as two rows: a delete of the old key and then an insert of the new row.
+    A snapshot or a copy for a destination that takes typed values has any other Arrow array for a column whose type it could read
+    exactly from its binary form; `misfits`: column name -> texts (string array, one a row) of the values that such an array cannot
+    hold, null where it holds them; the value in `rows` is then null. Only columns with at least one text are present.
     `unchanged`: column name -> boolean array (one a row): True where Postgres did not send the value because it did not
     change (TOAST); the value in `rows` is then null and means nothing. Only columns with at least one True are present.
     `moved`: boolean array (one a row) or None: True on the insert of a changed key; its delete is the row before it.
@@ -57,6 +61,7 @@ class TableChanges:
     rows: pa.Table
     unchanged: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     moved: NDArray[np.bool_] | None = None
+    misfits: Mapping[str, ArrowArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

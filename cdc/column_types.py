@@ -47,7 +47,11 @@ class ColumnType:
 
 AS_TEXT = ColumnType(kind=TypeKind.TEXT)
 FIRST_DESCRIBED_OID = 10000  # transam.h, FirstGenbkiObjectId: below it an OID means the same type everywhere
-MONEY, BOX = 790, 603
+MONEY, BOX, NUMERIC = 790, 603, 1700
+MOST_DIGITS = 38  # of a decimal in 128 bits
+UNCONSTRAINED_SCALE = 10  # of numeric without a precision: DECIMAL(38, 10)
+_WIDEST_SCALE = 18  # of numeric(p, s) with p above 38: leaves 20 digits before the point
+_TYPMOD_HEADER = 4
 _RANGES: dict[int, int] = {3904: 23, 3906: 1700, 3908: 1114, 3910: 1184, 3912: 1082, 3926: 20}
 _MULTIRANGES: dict[int, int] = {4451: 3904, 4532: 3906, 4533: 3908, 4534: 3910, 4535: 3912, 4536: 3926}
 
@@ -63,6 +67,24 @@ def builtin_type(oid: int, typmod: int) -> ColumnType:
     if oid in _MULTIRANGES:
         return ColumnType(kind=TypeKind.MULTIRANGE, oid=oid, element=builtin_type(_MULTIRANGES[oid], -1))
     return ColumnType(kind=TypeKind.BASE, oid=oid, typmod=typmod)
+
+
+def decimal_parts(typmod: int) -> tuple[int, int, bool]:
+    """Return a numeric's DECIMAL precision and scale, and whether every finite value of the column fits them.
+
+    typmod - 4 holds the precision above 16 bits of a signed 11-bit scale (numerictypmodin, numeric.c). One digit is kept before
+    the point, because DuckDB writes a DECIMAL(2,2) as '.25'.
+    """
+    if typmod < _TYPMOD_HEADER:
+        return MOST_DIGITS, UNCONSTRAINED_SCALE, False
+    packed = typmod - _TYPMOD_HEADER
+    precision, scale = packed >> 16, ((packed & 0x7FF) ^ 0x400) - 0x400
+    if scale < 0:  # numeric(3, -2) holds 99900
+        precision, scale = precision - scale, 0
+    precision = max(precision, scale + 1)  # numeric(3, 5) holds 0.00999
+    if precision <= MOST_DIGITS:
+        return precision, scale, True
+    return MOST_DIGITS, min(scale, _WIDEST_SCALE), False
 
 
 def type_from_json(tree: Mapping[str, Any]) -> ColumnType:

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from cdc.binary_values import Read
 from cdc.doorbell import Doorbell
 from cdc.lsn import ZERO, Lsn
 from cdc.relation import Relation
@@ -31,9 +32,12 @@ class StreamChunk:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SnapshotChunk:
-    """Rows of one table, each a message of a binary COPY. `copied_us`: when the snapshot was taken, since 1970."""
+    """Rows of one table, each a message of a binary COPY; `reads`: what reads each column. `copied_us`: when the snapshot was
+    taken, since 1970.
+    """
 
     relation: Relation
+    reads: tuple[Read, ...]
     messages: list[bytes]
     lsn: Lsn
     copied_us: int

@@ -42,6 +42,7 @@ class PostgresReader:
     """Reads one source for one lane: a snapshot where there is no position, then the slot's whole transactions.
 
     `wake` is set whenever poll() may have something: a batch or an error. `why_dropped`: why the guard dropped the slot, or nothing.
+    `typed_copies`: the snapshot's rows come as typed values where that is exact (`cdc.batch.TableChanges`).
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class PostgresReader:
         wake: threading.Event,
         *,
         why_dropped: Callable[[], str] = str,
+        typed_copies: bool = False,
     ) -> None:
         self._why_dropped = why_dropped
+        self._typed_copies = typed_copies
         self.name = name
         self.lane = lane
         self.slot = slot
@@ -297,6 +300,7 @@ class PostgresReader:
             until=self._until,
             identity=self._identity,
             wal_sender_timeout_ms=facts.wal_sender_timeout_ms,
+            typed_copies=self._typed_copies,
         )
         return Receiving(task, self._wake)
 

@@ -26,7 +26,10 @@ _LONGEST_STOP_S = 4.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """What a receiving thread has to do. `start` None: a snapshot first. `identity`: system identifier and timeline."""
+    """What a receiving thread has to do. `start` None: a snapshot first. `identity`: system identifier and timeline.
+
+    `typed_copies`: the snapshot's rows come as typed values where that is exact.
+    """
 
     name: str
     settings: SourceSettings
@@ -37,6 +40,7 @@ class Task:
     until: Lsn | None
     identity: tuple[str, int]
     wal_sender_timeout_ms: int
+    typed_copies: bool
 
 
 class Receiving:
@@ -142,7 +146,11 @@ class Receiving:
         """Copy all tables; return the point of the log that they were copied at."""
         task = self._task
         copier = SnapshotCopier(
-            handover=self.handover, doorbell=self._doorbell, stopped=self._stop.is_set, capture=task.capture
+            handover=self.handover,
+            doorbell=self._doorbell,
+            stopped=self._stop.is_set,
+            capture=task.capture,
+            typed=task.typed_copies,
         )
         with consistent_view(
             task.settings.connection,

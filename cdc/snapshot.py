@@ -1,25 +1,29 @@
-"""The initial copy: every row of every table under one exported snapshot, as binary COPY of text columns.
+"""The initial copy: every row of every table under one exported snapshot, as binary COPY.
 
-Binary framing, because it needs no unescaping; text values, because a value must have one text whichever way it comes: the
-one that Postgres's output functions write, as in the stream. A cast to text is not always that (boolean, character, inet and
-cidr have casts of their own, and any type may): these go through their output function by name.
+A destination that takes typed values gets them in the types' own binary form where that is exact (`cdc.binary_values`): neither
+server nor bridge then writes and reads texts. Every other value comes as text, because a value must have one text whichever way
+it comes: the one that Postgres's output functions write, as in the stream. A cast to text is not always that (boolean,
+character, inet and cidr have casts of their own, and any type may): these go through their output function by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import psycopg
 from psycopg import sql
 
+from cdc import binary_values
 from cdc.batch import OP_INSERT, TableChanges
+from cdc.binary_values import Read
 from cdc.connection import PlainConnection
 from cdc.driver_errors import translate
 from cdc.handover import SnapshotChunk
 from cdc.protocol import protocol_error
-from cdc.relation import Relation
-from cdc.table_changes import meta_arrays, rows_table
+from cdc.relation import Column, Relation
+from cdc.table_changes import meta_arrays, misfit_texts, rows_table
 from cdc.tuples import decode_copied_rows
 from cdc.wire import Wire
 
@@ -66,17 +70,40 @@ def text_columns(relation: Relation, outputs: Mapping[int, sql.Identifier]) -> s
 
 def text_column_list(relation: Relation, outputs: Mapping[int, sql.Identifier]) -> list[sql.Composed]:
     """Build the same, column by column."""
-    return [
-        sql.SQL("{}({})::pg_catalog.text").format(outputs[column.type_oid], sql.Identifier(column.name))
-        if column.type_oid in outputs
-        else sql.SQL("{}::pg_catalog.text").format(sql.Identifier(column.name))
-        for column in relation.columns
-    ]
+    return [_text_of(column, outputs) for column in relation.columns]
+
+
+def _text_of(column: Column, outputs: Mapping[int, sql.Identifier]) -> sql.Composed:
+    if column.type_oid in outputs:
+        return sql.SQL("{}({})::pg_catalog.text").format(outputs[column.type_oid], sql.Identifier(column.name))
+    return sql.SQL("{}::pg_catalog.text").format(sql.Identifier(column.name))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CopiedColumns:
+    """How a relation's columns are asked for, and what reads each of them."""
+
+    listed: sql.Composed
+    reads: tuple[Read, ...]
+
+
+def copied_columns(
+    relation: Relation, outputs: Mapping[int, sql.Identifier], *, typed: bool, texts: Collection[str] = ()
+) -> CopiedColumns:
+    """Choose how each column comes. `typed`: as a typed value where that is exact; but those named in `texts` as text."""
+    expressions: list[sql.Composable] = []
+    reads = []
+    for column in relation.columns:
+        wanted = typed and column.name not in texts
+        read = binary_values.typed(column) if wanted else binary_values.as_text(column)
+        expressions.append(_text_of(column, outputs) if read is None else sql.Identifier(column.name))
+        reads.append(read or binary_values.text)
+    return CopiedColumns(listed=sql.SQL(", ").join(expressions), reads=tuple(reads))
 
 
 def copy_statement(
     relation: Relation,
-    outputs: Mapping[int, sql.Identifier],
+    columns: CopiedColumns,
     *,
     only: bool,
     row_filter: str | None = None,
@@ -94,7 +121,7 @@ def copy_statement(
         conditions += [] if pages[1] is None else [sql.SQL(f"ctid < '({pages[1]},0)'::tid")]
     condition = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
     return sql.SQL("COPY (SELECT {} FROM {}{}{}) TO STDOUT (FORMAT binary)").format(
-        text_columns(relation, outputs),
+        columns.listed,
         sql.SQL("ONLY " if only else ""),
         heap or sql.Identifier(relation.schema, relation.table),
         condition,
@@ -105,12 +132,16 @@ def decode_snapshot(chunk: SnapshotChunk) -> TableChanges:
     """Decode a chunk into inserts; their `_lsn` is the snapshot's, their `_xid` 0."""
     wire = Wire(chunk.messages)
     rows = len(wire)
-    columns = decode_copied_rows(wire, len(chunk.relation.columns))
+    columns = decode_copied_rows(wire, chunk.reads)
     same = np.ones(rows, dtype=np.int64)
     letters = np.full(rows, ord(OP_INSERT), dtype=np.uint8)
     meta = meta_arrays(letters, np.arange(rows, dtype=np.int64), same * chunk.lsn, same * 0, same * chunk.copied_us)
-    table = rows_table(wire, chunk.relation.column_names, columns, meta)
-    return TableChanges(relation=chunk.relation, rows=table)
+    names = chunk.relation.column_names
+    table = rows_table(names, [column.array for column in columns], meta)
+    misfits = {
+        name: misfit_texts(rows, column.misfits) for name, column in zip(names, columns, strict=True) if column.misfits
+    }
+    return TableChanges(relation=chunk.relation, rows=table, misfits=misfits)
 
 
 class CopyFrame:

@@ -48,12 +48,13 @@ class TableProgress:
 
 @dataclass(kw_only=True)
 class SnapshotCopier:
-    """Copies tables to a handover. `progress` by qualified name, to be read from any thread."""
+    """Copies tables to a handover. `progress` by qualified name, to be read from any thread; `typed` as for `copied_columns`."""
 
     handover: Handover
     doorbell: Doorbell
     stopped: Callable[[], bool]
     capture: CaptureSettings
+    typed: bool
     part_pages: ClassVar[int] = PART_PAGES
     progress: dict[str, TableProgress] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,7 +70,7 @@ class SnapshotCopier:
         relations = describe(view.connection, tables)
         check_identities(relations)
         outputs = output_functions(view.connection, relations)
-        divided = divide(view.connection, relations, outputs, row_filters, part_pages=self.part_pages)
+        divided = divide(view.connection, relations, outputs, row_filters, typed=self.typed, part_pages=self.part_pages)
         self._begin(divided)
         workers = min(self.capture.snapshot_workers, len(self._parts))
         with also_at(view, settings, workers - 1) as more:
@@ -120,9 +121,10 @@ class SnapshotCopier:
             taken, size = self._collect(connection.pgconn, messages, bell)
             frame.strip(messages)
             if messages:
-                self._put(
-                    SnapshotChunk(relation=part.relation, messages=messages, lsn=view.lsn, copied_us=copied_us), size
+                chunk = SnapshotChunk(
+                    relation=part.relation, reads=part.reads, messages=messages, lsn=view.lsn, copied_us=copied_us
                 )
+                self._put(chunk, size)
         _finish(connection, part.relation)
         frame.end()
         self._part_done(view, part.relation)

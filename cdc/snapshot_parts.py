@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from cdc.binary_values import Read
 from cdc.connection import PlainConnection
 from cdc.driver_errors import translate
 from cdc.relation import Relation
-from cdc.snapshot import copy_statement, partitioned
+from cdc.snapshot import CopiedColumns, copied_columns, copy_statement, partitioned
 
 # 64 MB: large enough that a part's own costs (a statement, a half-filled chunk at its end) do not show.
 PART_PAGES = 8192
@@ -31,9 +32,10 @@ WHERE t.leaf AND c.relkind <> 'p' ORDER BY t.relid
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """A COPY of some of a table's rows."""
+    """A COPY of some of a table's rows; `reads`: what reads each column."""
 
     relation: Relation
+    reads: tuple[Read, ...]
     statement: sql.Composed
 
 
@@ -63,36 +65,43 @@ def divide(
     outputs: Mapping[int, sql.Identifier],
     row_filters: Mapping[str, str],
     *,
+    typed: bool,
     part_pages: int = PART_PAGES,
 ) -> list[TableParts]:
-    """Return the parts of each table, in the order of the relations."""
+    """Return the parts of each table, in the order of the relations; `typed` as for `copied_columns`."""
     roots = partitioned(connection, relations)
     return [
-        _table(relation, _heaps(connection, relation), outputs, row_filters, relation.oid in roots, part_pages)
+        _table(
+            relation,
+            copied_columns(relation, outputs, typed=typed),
+            _heaps(connection, relation),
+            row_filters.get(relation.qualified_name),
+            relation.oid in roots,
+            part_pages,
+        )
         for relation in relations
     ]
 
 
 def _table(
     relation: Relation,
+    columns: CopiedColumns,
     heaps: Sequence[_Heap],
-    outputs: Mapping[int, sql.Identifier],
-    row_filters: Mapping[str, str],
+    row_filter: str | None,
     is_root: bool,
     part_pages: int,
 ) -> TableParts:
-    row_filter = row_filters.get(relation.qualified_name)
     pages = sum(heap.pages for heap in heaps)
     if pages <= part_pages or not all(heap.divisible for heap in heaps):
-        statements = [copy_statement(relation, outputs, only=not is_root, row_filter=row_filter)]
+        statements = [copy_statement(relation, columns, only=not is_root, row_filter=row_filter)]
     else:
         statements = [
-            copy_statement(relation, outputs, only=True, row_filter=row_filter, heap=heap_name, pages=span)
+            copy_statement(relation, columns, only=True, row_filter=row_filter, heap=heap_name, pages=span)
             for heap in heaps
             for heap_name in [sql.Identifier(heap.schema, heap.table)]
             for span in _spans(heap.pages, part_pages)
         ]
-    parts = tuple(Part(relation=relation, statement=statement) for statement in statements)
+    parts = tuple(Part(relation=relation, reads=columns.reads, statement=statement) for statement in statements)
     return TableParts(
         relation=relation, parts=parts, estimated_rows=sum(heap.rows for heap in heaps), bytes=pages * 8192
     )

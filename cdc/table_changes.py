@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cdc.batch import META_COLUMNS, TableChanges
 from cdc.row_changes import RowChanges
-from cdc.text_column import ArrowArray, TextColumn, arrow_buffer
+from cdc.text_column import ArrowArray, arrow_buffer
 from cdc.transactions import Transactions
 from cdc.wire import Bytes, Int64s, Wire
 
@@ -34,10 +34,14 @@ def meta_arrays(operation: Bytes, seq: Int64s, lsn: Int64s, xid: Int64s, committ
     ]
 
 
-def rows_table(wire: Wire, names: Sequence[str], columns: Sequence[TextColumn], meta: list[ArrowArray]) -> pa.Table:
+def rows_table(names: Sequence[str], columns: Sequence[ArrowArray], meta: list[ArrowArray]) -> pa.Table:
     """Build the Arrow table of a part: META_COLUMNS, then the row's columns."""
-    arrays = meta + [column.to_arrow(wire) for column in columns]
-    return pa.Table.from_arrays(arrays, names=[name for name, _ in META_COLUMNS] + list(names))
+    return pa.Table.from_arrays([*meta, *columns], names=[name for name, _ in META_COLUMNS] + list(names))
+
+
+def misfit_texts(rows: int, texts: Mapping[int, str]) -> ArrowArray:
+    """Build the array of `TableChanges.misfits` from the texts of these rows."""
+    return pa.array([texts.get(row) for row in range(rows)], pa.string())
 
 
 def _changes(wire: Wire, part: RowChanges, seq: Int64s, transactions: Transactions) -> TableChanges:
@@ -49,7 +53,7 @@ def _changes(wire: Wire, part: RowChanges, seq: Int64s, transactions: Transactio
         for name, column in zip(names, part.columns, strict=True)
         if column.unchanged is not None and column.unchanged.any()
     }
-    rows = rows_table(wire, names, part.columns, meta)
+    rows = rows_table(names, [column.to_arrow(wire) for column in part.columns], meta)
     return TableChanges(relation=part.relation, rows=rows, unchanged=unchanged, moved=part.moved)
 
 

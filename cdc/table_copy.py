@@ -26,7 +26,7 @@ from cdc.driver_errors import translate
 from cdc.handover import SnapshotChunk
 from cdc.lsn import Lsn
 from cdc.relation import Relation, ReplicaIdentity
-from cdc.snapshot import CopyFrame, decode_snapshot, output_functions, partitioned, text_columns
+from cdc.snapshot import CopiedColumns, CopyFrame, copied_columns, decode_snapshot, output_functions, partitioned
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 
@@ -66,12 +66,16 @@ class CopiedChunk:
 
 
 class TableReader:
-    """Reads chunks of one source's tables over an ordinary connection; used by one thread at a time."""
+    """Reads chunks of one source's tables over an ordinary connection; used by one thread at a time.
 
-    def __init__(self, connection: PlainConnection, source: str, lane: str) -> None:
+    `typed`: rows come as typed values where that is exact, but for their keys.
+    """
+
+    def __init__(self, connection: PlainConnection, source: str, lane: str, *, typed: bool) -> None:
         self._connection = connection
         self._source = source
         self._lane = lane
+        self._typed = typed
 
     def begin(self, table: str) -> tuple[Relation, Lsn, int]:
         """Return the table as it is, the watermark that its copy begins at, and the server's estimate of its rows.
@@ -108,7 +112,10 @@ class TableReader:
             relation = self._described(table)
             running = _running(connection)
             key = self._key(relation)
-            statement = self._statement(relation, key, after, rows, row_filter)
+            outputs = output_functions(connection, [relation])
+            # The last key goes back to the server as text.
+            columns = copied_columns(relation, outputs, typed=self._typed, texts=[name for name, _ in key])
+            statement = self._statement(relation, columns, key, after, rows, row_filter)
             for number, text in enumerate(after or ()):
                 connection.execute("SELECT set_config(%s, %s, true)", [f"causeway.after_{number}", text])
             messages = _copied(connection, statement)
@@ -116,7 +123,9 @@ class TableReader:
         if not messages:
             return CopiedChunk(relation=relation, changes=None, rows=0, last_key=None, running=running, ends_at=ends_at)
         now_us = time.time_ns() // 1000
-        changes = decode_snapshot(SnapshotChunk(relation=relation, messages=messages, lsn=ends_at, copied_us=now_us))
+        changes = decode_snapshot(
+            SnapshotChunk(relation=relation, reads=columns.reads, messages=messages, lsn=ends_at, copied_us=now_us)
+        )
         last = changes.rows.slice(changes.rows.num_rows - 1)
         return CopiedChunk(
             relation=relation,
@@ -148,12 +157,12 @@ class TableReader:
     def _statement(
         self,
         relation: Relation,
+        columns: CopiedColumns,
         key: Sequence[tuple[str, str]],
         after: tuple[str, ...] | None,
         rows: int,
         row_filter: str | None,
     ) -> sql.Composed:
-        outputs = output_functions(self._connection, [relation])
         # Qualified: an unqualified name in ORDER BY would be the result's column, which is text.
         names = sql.SQL(", ").join(sql.Identifier("copied", name) for name, _ in key)
         conditions: list[sql.Composable] = []
@@ -170,7 +179,7 @@ class TableReader:
         where = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
         only = sql.SQL("" if relation.oid in partitioned(self._connection, [relation]) else "ONLY ")
         return sql.SQL("COPY (SELECT {} FROM {}{} AS copied{} ORDER BY {} LIMIT {}) TO STDOUT (FORMAT binary)").format(
-            text_columns(relation, outputs),
+            columns.listed,
             only,
             sql.Identifier(relation.schema, relation.table),
             where,

@@ -28,6 +28,7 @@ _LENGTH_BYTES = 4
 _LENGTH_AND_4 = np.array([(1 << 8 * (_LENGTH_BYTES + min(n, 4))) - 1 for n in range(INLINE_BYTES + 1)], dtype=np.uint64)
 _NEXT_8 = np.array([(1 << 8 * max(n - 4, 0)) - 1 for n in range(INLINE_BYTES + 1)], dtype=np.uint64)
 _32 = np.uint64(32)
+_TEXT: pa.DataType = pa.string_view()
 
 
 @dataclass(slots=True)
@@ -49,38 +50,50 @@ class TextColumn:
             None if self.unchanged is None else self.unchanged[rows],
         )
 
-    def to_arrow(self, wire: Wire) -> ArrowArray:
-        """Return the column as an Arrow string_view array over the wire's buffer, which it keeps alive."""
+    def to_arrow(self, wire: Wire, kind: pa.DataType = _TEXT) -> ArrowArray:
+        """Return the column as an Arrow string_view (or binary_view) array over the wire's buffer, which it keeps alive."""
         rows = len(self.views)
         validity = None
         if self.valid is not None:
             validity = arrow_buffer(np.packbits(self.valid, bitorder="little"))
         buffers = [validity, arrow_buffer(self.views), pa.py_buffer(wire.buffer)]
-        return pa.Array.from_buffers(pa.string_view(), rows, buffers)
+        return pa.Array.from_buffers(kind, rows, buffers)
 
 
 def text_views(wire: Wire, at: Int64s, present: Bools | None = None) -> tuple[UInt64s, Int64s]:
     """Build the views of values whose int32 length stands at `at` (n,), the bytes behind it; return views and lengths.
 
     `present`: which of them are there (None: all); of the others the length is 0, whatever stands there. One that is negative is
-    returned as it is; its view has the length 0. On the wire a value of up to 12 bytes looks like its view already, but for the
-    byte order of its length and for what stands behind it: so 16 bytes are read at once, where numpy takes 4 ns whatever it reads.
+    returned as it is; its view has the length 0.
     """
-    views = wire.raw16(at)
-    words = views.view(np.int32).reshape(-1, 4)
-    length = words[:, 0].byteswap()
+    head = wire.raw16(at)
+    length = lengths(head)
     if present is not None:
         length[~present] = 0
+    return as_views(head, at, length), length
+
+
+def lengths(head: UInt64s) -> Int64s:
+    """Return the int32 lengths that the 16 bytes of each value begin with."""
+    return head.view(np.int32).reshape(-1, 4)[:, 0].byteswap().astype(np.int64)
+
+
+def as_views(head: UInt64s, at: Int64s, length: Int64s) -> UInt64s:
+    """Turn the 16 bytes from each value's length on, which stands at `at`, into its view, in place.
+
+    On the wire a value of up to 12 bytes looks like its view already, but for the byte order of its length and for what stands
+    behind it: so 16 bytes are read at once, where numpy takes 4 ns whatever it reads.
+    """
     shortest, longest = length.min(initial=INLINE_BYTES), length.max(initial=0)
-    words[:, 0] = length if shortest >= 0 else np.maximum(length, 0)
+    head.view(np.int32).reshape(-1, 4)[:, 0] = length if shortest >= 0 else np.maximum(length, 0)
     if shortest < INLINE_BYTES:
         inline = length if shortest >= 0 and longest <= INLINE_BYTES else np.clip(length, 0, INLINE_BYTES)
-        views[:, 0] &= _LENGTH_AND_4[inline]
-        views[:, 1] &= _NEXT_8[inline]
+        head[:, 0] &= _LENGTH_AND_4[inline]
+        head[:, 1] &= _NEXT_8[inline]
     if longest > INLINE_BYTES:
         offsets = (at + _LENGTH_BYTES).astype(np.uint64) << _32
-        views[:, 1] = np.where(length > INLINE_BYTES, offsets, views[:, 1])
-    return views, length.astype(np.int64)
+        head[:, 1] = np.where(length > INLINE_BYTES, offsets, head[:, 1])
+    return head
 
 
 def arrow_buffer(array: NDArray[Any]) -> pa.Buffer:

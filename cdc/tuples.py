@@ -7,42 +7,47 @@ Format". No bytes behind a row's end are taken for its data: CausewayError PROTO
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
+from cdc.binary_values import Read, Values, cells
 from cdc.protocol import protocol_error
 from cdc.text_column import TextColumn, text_views
 from cdc.wire import Int64s, Wire
 
 _TEXT, _NULL, _UNCHANGED = ord("t"), ord("n"), ord("u")
-
-# (wire, positions, ends) -> (column, positions behind it)
-Step = Callable[[Wire, Int64s, Int64s], tuple[TextColumn, Int64s]]
+_LENGTH_BYTES = 4
 
 
 def decode_tuples(wire: Wire, at: Int64s, ends: Int64s, width: int) -> tuple[list[TextColumn], Int64s]:
     """Decode the TupleData that begin at `at` (n,), of `width` columns each; return columns and positions behind them."""
-    return _decode(wire, at, ends, width, _tuple_column)
+    at = _behind_width(wire, at, ends, width)
+    columns = []
+    for _ in range(width):
+        column, at = _tuple_column(wire, at, ends)
+        columns.append(column)
+    return columns, at
 
 
-def decode_copied_rows(wire: Wire, width: int) -> list[TextColumn]:
-    """Decode all messages of the wire as rows of a binary COPY of `width` text columns."""
-    columns, at = _decode(wire, wire.begins, wire.ends, width, _copied_column)
-    if (at != wire.ends).any():
+def decode_copied_rows(wire: Wire, reads: Sequence[Read]) -> list[Values]:
+    """Decode all messages of the wire as rows of a binary COPY; `reads`: what reads each column."""
+    at, ends = _behind_width(wire, wire.begins, wire.ends, len(reads)), wire.ends
+    columns = []
+    for read in reads:
+        column = cells(wire, at)
+        at = at + _LENGTH_BYTES + column.length
+        _check(column.length, at, ends)
+        columns.append(read(column))
+    if (at != ends).any():
         raise protocol_error("a copied row has trailing bytes")
     return columns
 
 
-def _decode(wire: Wire, at: Int64s, ends: Int64s, width: int, step: Step) -> tuple[list[TextColumn], Int64s]:
+def _behind_width(wire: Wire, at: Int64s, ends: Int64s, width: int) -> Int64s:
     if (at + 2 > ends).any() or (wire.int16(at) != width).any():
         raise protocol_error(f"a row does not have the {width} columns of its table")
-    at = at + 2
-    columns = []
-    for _ in range(width):
-        column, at = step(wire, at, ends)
-        columns.append(column)
-    return columns, at
+    return at + 2
 
 
 def _tuple_column(wire: Wire, at: Int64s, ends: Int64s) -> tuple[TextColumn, Int64s]:
@@ -65,18 +70,6 @@ def _tuple_column(wire: Wire, at: Int64s, ends: Int64s) -> tuple[TextColumn, Int
     behind = at + np.where(text, length + 5, 1)
     _check(length, behind, ends)
     return TextColumn(views, text, unchanged if unchanged.any() else None), behind
-
-
-def _copied_column(wire: Wire, at: Int64s, ends: Int64s) -> tuple[TextColumn, Int64s]:
-    """Take one column: an int32 length, -1 for null, and the value."""
-    views, length = text_views(wire, at)
-    valid = length != -1
-    everywhere = bool(valid.all())
-    if not everywhere:
-        length[~valid] = 0
-    behind = at + 4 + length
-    _check(length, behind, ends)
-    return TextColumn(views, None if everywhere else valid), behind
 
 
 def _check(length: Int64s, behind: Int64s, ends: Int64s) -> None:

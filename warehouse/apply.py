@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdc.batch import OP_INSERT, OP_TRUNCATE, TableChanges
-from transforms.columns import cast_sql, may_not_fit
+from transforms.columns import may_not_fit
 from warehouse import completion, toast, value_exceptions
 from warehouse.evolution import Unfollowable
 from warehouse.lent_rows import Lent
@@ -43,6 +43,7 @@ def apply_changes(
     mirror takes it; a TRUNCATE among them has to stand alone then. Unfollowable, with nothing written, where a key does not
     fit its type.
     """
+    table = table.given(changes.rows.schema)
     check_keys(connection, table, changes.rows)
     operations = _operations(changes)
     if OP_TRUNCATE in operations:
@@ -53,7 +54,7 @@ def apply_changes(
     if operations == {OP_INSERT} and not upserts:
         if record is not None:
             record(changes)
-        return _append(connection, table, changes.rows) or exceptions_kept
+        return _append(connection, table, changes) or exceptions_kept
     for part in toast.independent_parts(changes, table) if operations else ():
         if record is not None:
             record(part)
@@ -73,10 +74,10 @@ def _after_truncate(connection: duckdb.DuckDBPyConnection, table: MirrorTable, c
     return toast.part_of(changes, int(truncates[-1]) + 1, changes.rows.num_rows)
 
 
-def _append(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: pa.Table) -> bool:
-    with _registered(connection, rows):
-        _insert(connection, table, _casts(table), "_changes")
-        return value_exceptions.record_misfits(connection, table, "_changes")
+def _append(connection: duckdb.DuckDBPyConnection, table: MirrorTable, changes: TableChanges) -> bool:
+    with _registered(connection, toast.with_flags(changes)):
+        _insert(connection, table, _values(table), "_changes")
+        return value_exceptions.record_misfits(connection, table, "_changes", tuple(changes.misfits))
 
 
 def _merge(
@@ -90,7 +91,7 @@ def _merge(
     with _registered(connection, changes.rows):
         _find_latest(connection, table, "true" if upserts else "bool_or(c._op <> 'i')")
     with _registered(connection, toast.with_flags(_with_last(connection, changes))):
-        values, rows = _casts(table), _SURVIVORS
+        values, rows = _values(table), _SURVIVORS
         unchanged = tuple(changes.unchanged)
         if unchanged:
             completion.complete(connection, table, unchanged)
@@ -99,7 +100,7 @@ def _merge(
         if exceptions_kept:
             value_exceptions.forget_rows(connection, table, "(SELECT * FROM _latest WHERE _touched)")
         _insert(connection, table, values, rows)
-        misfits = value_exceptions.record_misfits(connection, table, rows)
+        misfits = value_exceptions.record_misfits(connection, table, rows, tuple(changes.misfits))
         if unchanged:
             completion.restore_exceptions(connection)
             completion.drop(connection)
@@ -123,8 +124,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: MirrorTable, values: s
     connection.execute(f"INSERT INTO {table.name} ({table.column_list}) SELECT {values} FROM {rows} AS c")
 
 
-def _casts(table: MirrorTable) -> str:
-    return ", ".join(cast_sql(column, f"c.{quoted(column.name)}") for column in table.relation.columns)
+def _values(table: MirrorTable) -> str:
+    return ", ".join(table.value(column, "c") for column in table.relation.columns)
 
 
 @contextmanager
@@ -154,7 +155,8 @@ def _find_latest(connection: duckdb.DuckDBPyConnection, table: MirrorTable, touc
 
 def check_keys(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: pa.Table) -> None:
     """Refuse, before anything is written, a row without its key: it could never be found again. Hardly any key can be unfit."""
-    unfit = [f"{cast_sql(key, f'c.{quoted(key.name)}')} IS NULL" for key in table.keys if may_not_fit(key)]
+    table = table.given(rows.schema)
+    unfit = [f"{table.value(key, 'c')} IS NULL" for key in table.keys if may_not_fit(key)]
     if not unfit:
         return
     with _registered(connection, rows):
@@ -166,7 +168,7 @@ def check_keys(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: 
 
 def _typed_keys(table: MirrorTable) -> str:
     """SQL for the typed key columns of `_changes AS c` under their own names."""
-    return ", ".join(f"{cast_sql(key, f'c.{quoted(key.name)}')} AS {quoted(key.name)}" for key in table.keys)
+    return ", ".join(f"{table.value(key, 'c')} AS {quoted(key.name)}" for key in table.keys)
 
 
 def _delete_touched(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:

@@ -27,6 +27,7 @@ _SENT = "_history_sent"
 
 def write(connection: duckdb.DuckDBPyConnection, table: HistoryTable, changes: TableChanges) -> None:
     """Append the changes to the history."""
+    table = table.given(changes.rows.schema)
     rows = toast.with_flags(changes)
     lent = Lent(pa.Table.from_batches(rows.to_batches(max_chunksize=_CHUNK_ROWS), schema=rows.schema))
     connection.register("_history", lent)
@@ -37,9 +38,9 @@ def write(connection: duckdb.DuckDBPyConnection, table: HistoryTable, changes: T
             connection.execute(_completed_sql(table, tuple(changes.unchanged)))
             connection.execute(f"DROP TABLE {_SENT}")
         else:
-            values = ", ".join(cast_sql(column, f"c.{quoted(column.name)}") for column in table.relation.columns)
+            values = ", ".join(table.value(column, "c") for column in table.relation.columns)
             connection.execute(f"{_into(table)} SELECT {META_LIST}, {values} FROM _history AS c")
-        value_exceptions.record_misfits(connection, table, "_history")
+        value_exceptions.record_misfits(connection, table, "_history", tuple(changes.misfits))
     finally:
         connection.unregister("_history")
         lent.take_back()

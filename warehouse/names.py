@@ -6,11 +6,14 @@ Contract: names come from settings and from the source's catalog, never from row
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
+
+import pyarrow as pa
 
 from cdc.relation import Column, Relation
-from transforms.columns import duckdb_type
+from transforms.columns import cast_sql, duckdb_type
 
 
 def quoted(name: str) -> str:
@@ -43,6 +46,17 @@ class MirrorTable:
     source: str
     relation: Relation
     fresh: bool = False  # the mirror that a copy under way fills, beside the one that analysts see
+    typed: frozenset[str] = frozenset()  # columns whose values the rows at hand bring as typed values, not as texts
+
+    def given(self, rows: pa.Schema) -> Self:
+        """Return the table as rows of this shape bring its values."""
+        typed = frozenset(name for name in self.relation.column_names if not _is_text(rows.field(name).type))
+        return self if typed == self.typed else replace(self, typed=typed)
+
+    def value(self, column: Column, alias: str) -> str:
+        """SQL for a column's typed value in the rows at hand, under the name `alias`; NULL where it does not fit exactly."""
+        reference = f"{alias}.{quoted(column.name)}"
+        return reference if column.name in self.typed else cast_sql(column, reference)
 
     @cached_property
     def table(self) -> str:
@@ -76,3 +90,7 @@ class MirrorTable:
     def key_text(self, alias: str, prefix: str = "") -> str:
         """SQL that names a row in meta.value_exceptions, from typed key columns of `alias`, each named with `prefix`."""
         return key_text(alias, self.keys, prefix)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string_view(kind) or pa.types.is_string(kind))

@@ -25,6 +25,7 @@ def part_of(changes: TableChanges, start: int, stop: int) -> TableChanges:
         rows=changes.rows.slice(start, stop - start),
         unchanged={name: mask for name, mask in masks.items() if mask.any()},
         moved=None if changes.moved is None else changes.moved[start:stop],
+        misfits={name: texts.slice(start, stop - start) for name, texts in changes.misfits.items()},
     )
 
 
@@ -51,11 +52,14 @@ def independent_parts(changes: TableChanges, table: MirrorTable) -> Iterator[Tab
 
 
 def with_flags(changes: TableChanges) -> pa.Table:
-    """Return the rows, and where values lack: `_unchanged_N` for the N-th of `changes.unchanged`, and `_from_seq`.
+    """Return the rows with `_misfit_N`, the texts of the N-th of `changes.misfits`, and where values lack: `_unchanged_N` for the
+    N-th of `changes.unchanged`, and `_from_seq`.
 
     `_from_seq` is the `_seq` of the delete of a moved row's old key, null on all other rows.
     """
     rows = changes.rows
+    for number, texts in enumerate(changes.misfits.values()):
+        rows = rows.append_column(f"_misfit_{number}", texts)
     for number, mask in enumerate(changes.unchanged.values()):
         rows = rows.append_column(f"_unchanged_{number}", pa.array(mask))
     if changes.unchanged:

@@ -6,6 +6,7 @@ line: 8 % of the time of its insert), and the cast itself only over columns with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import duckdb
@@ -24,18 +25,22 @@ _COUNTS = """
 """
 
 
-def record_misfits(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: str) -> bool:
+def record_misfits(
+    connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: str, found: Sequence[str] = ()
+) -> bool:
     """Keep the texts that do not fit; return whether there were any.
 
-    `rows` is a relation in SQL with the table's columns as text, and `_lsn`.
+    `rows` is a relation in SQL with the table's columns and `_lsn`. Of those that are text, misfits are looked for here; those that
+    come typed have none but in `found`, whose N-th column's are in `_misfit_N` of `rows`.
     """
-    candidates = [column for column in table.relation.columns if may_not_fit(column)]
+    kept = sum(_record_found(connection, table, name, f"_misfit_{n}", rows) for n, name in enumerate(found))
+    candidates = [column for column in table.relation.columns if column.name not in table.typed and may_not_fit(column)]
     if not candidates:
-        return False
+        return kept > 0
     tests = ", ".join(f"bool_or({suspect_sql(column, f'f.{quoted(column.name)}')})" for column in candidates)
-    found = connection.execute(f"SELECT {tests} FROM {rows} AS f").fetchone() or ()
-    suspects = [column for column, suspect in zip(candidates, found, strict=True) if suspect]
-    return sum(_record(connection, table, column, rows) for column in suspects) > 0
+    answer = connection.execute(f"SELECT {tests} FROM {rows} AS f").fetchone() or ()
+    suspects = [column for column, suspect in zip(candidates, answer, strict=True) if suspect]
+    return kept + sum(_record(connection, table, column, rows) for column in suspects) > 0
 
 
 def forget_rows(connection: duckdb.DuckDBPyConnection, table: MirrorTable, keys: str) -> None:
@@ -88,16 +93,22 @@ def texts_of(table: MirrorTable) -> str:
 
 def _record(connection: duckdb.DuckDBPyConnection, table: MirrorTable, column: Column, rows: str) -> int:
     text = f"f.{quoted(column.name)}"
-    keys = ", ".join(f"{cast_sql(key, f'f.{quoted(key.name)}')} AS {quoted(key.name)}" for key in table.keys)
-    misfits = f"""
-        SELECT {keys}, {_LSN_TEXT} AS lsn, {text} AS text
-        FROM {rows} AS f WHERE {text} IS NOT NULL AND {cast_sql(column, text)} IS NULL
-    """
+    misfits = f"{rows} AS f WHERE {text} IS NOT NULL AND {cast_sql(column, text)} IS NULL"
+    return _keep(connection, table, column.name, text, misfits)
+
+
+def _record_found(connection: duckdb.DuckDBPyConnection, table: MirrorTable, name: str, texts: str, rows: str) -> int:
+    return _keep(connection, table, name, f"f.{texts}", f"{rows} AS f WHERE f.{texts} IS NOT NULL")
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, table: MirrorTable, name: str, text: str, misfits: str) -> int:
+    """Keep `text` of the rows in `misfits`, SQL of rows under the name f."""
+    keys = ", ".join(f"{table.value(key, 'f')} AS {quoted(key.name)}" for key in table.keys)
     inserted = connection.execute(f"""
         INSERT INTO meta.value_exceptions
         SELECT {literal(table.source)}, {literal(table.schema)}, {literal(table.table)},
-            {table.key_text("m")}, {literal(column.name)}, m.lsn, m.text
-        FROM ({misfits}) AS m
+            {table.key_text("m")}, {literal(name)}, m.lsn, m.text
+        FROM (SELECT {keys}, {_LSN_TEXT} AS lsn, {text} AS text FROM {misfits}) AS m
     """).fetchone()
     return int(inserted[0]) if inserted else 0
 

@@ -1,20 +1,16 @@
 """Numbers with decimals: numeric as DECIMAL, floats, money.
 
-Sources: numeric.c (numerictypmodin), cash.c (cash_out: under lc_monetary = C a dollar sign, commas, two decimals).
+Sources: cash.c (cash_out: under lc_monetary = C a dollar sign, commas, two decimals).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdc.column_types import ColumnType
+from cdc.column_types import UNCONSTRAINED_SCALE, ColumnType, decimal_parts
 from transforms.forms.form import Form
 
-UNCONSTRAINED_SCALE = 10  # of numeric without a precision: DECIMAL(38, 10)
-MOST_DIGITS = 38
 _NARROW = 18  # digits of a DECIMAL that DuckDB holds in 64 bits
-_WIDEST_SCALE = 18  # of numeric(p, s) with p above 38: leaves 20 digits before the point
-_TYPMOD_HEADER = 4
 _SHORT_DIGITS = (
     12  # numeric text of up to 12 characters has at most 10 decimals and far fewer than 28 digits before them
 )
@@ -85,24 +81,6 @@ def numeric(kind: ColumnType) -> Numeric:
     return Numeric(duckdb=f"DECIMAL({precision},{scale})", precision=precision, scale=scale, exact=exact)
 
 
-def decimal_parts(typmod: int) -> tuple[int, int, bool]:
-    """Return a numeric's DECIMAL precision and scale, and whether every finite value of the column fits them.
-
-    typmod - 4 holds the precision above 16 bits of a signed 11-bit scale. One digit is kept before the point, because
-    DuckDB writes a DECIMAL(2,2) as '.25'.
-    """
-    if typmod < _TYPMOD_HEADER:
-        return MOST_DIGITS, UNCONSTRAINED_SCALE, False
-    packed = typmod - _TYPMOD_HEADER
-    precision, scale = packed >> 16, ((packed & 0x7FF) ^ 0x400) - 0x400
-    if scale < 0:  # numeric(3, -2) holds 99900
-        precision, scale = precision - scale, 0
-    precision = max(precision, scale + 1)  # numeric(3, 5) holds 0.00999
-    if precision <= MOST_DIGITS:
-        return precision, scale, True
-    return MOST_DIGITS, min(scale, _WIDEST_SCALE), False
-
-
 @dataclass(frozen=True, kw_only=True)
 class Float(Form):
     """real and double precision. Both write the shortest text that reads back, but not the same one: so bits are compared."""
@@ -113,7 +91,9 @@ class Float(Form):
         return f"TRY_CAST({text} AS {self.duckdb})"
 
     def of_postgres(self, value: str) -> str:
-        return f"('x' || encode(float{self.bits // 8}send({value}), 'hex'))::bit({self.bits})::text"
+        # There are many NaN, equal to each other, with one text.
+        one = f"CASE WHEN {value} = 'NaN' THEN 'NaN' ELSE {value} END"
+        return f"('x' || encode(float{self.bits // 8}send({one}), 'hex'))::bit({self.bits})::text"
 
     def of_duckdb(self, value: str) -> str:
         return f"CAST(CAST({value} AS BIT) AS VARCHAR)"

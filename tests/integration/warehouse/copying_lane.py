@@ -11,7 +11,7 @@ from causeway.lane import LaneLoop
 from cdc.catalog import describe
 from cdc.checksum import bucket_checksums as source_checksums
 from cdc.lsn import Lsn
-from config.settings import TableSettings
+from config.settings import Lane, TableSettings
 from tests.fixtures.capture import CapturedDatabase
 from tests.integration.transforms.oracle import prepare
 from warehouse.checksum import bucket_checksums, postgres_expressions
@@ -124,7 +124,7 @@ class CopyingLane:
     ) -> LaneLoop:
         return LaneLoop(
             self.mirror,
-            [self.source.reader()],
+            [self.source.reader(typed_copies=self.source.lane is Lane.ANALYTICAL)],
             wake=self.source.wake,
             stop=stop or threading.Event(),
             capture=self.source.capture,

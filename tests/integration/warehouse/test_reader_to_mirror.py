@@ -51,6 +51,8 @@ STATEMENTS = (
 class MirrorReplay(Replay):
     """A replay whose tables are the mirror's."""
 
+    typed_copies = True
+
     def __init__(self, mirror: Mirror) -> None:
         super().__init__()
         self.mirror = mirror
