@@ -8,6 +8,7 @@ A lane that a supervisor started ends by itself when that supervisor is gone, so
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
@@ -41,10 +42,14 @@ STATUS_INTERVAL_S = 1.0
 ENDS_INTERVAL_S = 10.0
 # A lane promises to end within 5 s of a signal.
 LONGEST_END_S = 4.5
+# glibc's M_ARENA_MAX, and how many a lane gets: what threads free stays in their arenas. Of one each, a lane over five sources needs 20 MB
+# more at its peak (412 MB, 391 with two).
+_M_ARENA_MAX, ARENAS = -8, 2
 
 
 def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
     """Run one lane in this process until a signal comes, or until it has caught up."""
+    _bound_arenas()
     stop, wake = threading.Event(), threading.Event()
     folder = RunFolder(settings.run_dir)
     lock = folder.lock(lane)
@@ -66,6 +71,12 @@ def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
                         running.turns.end()
     finally:
         lock.close()
+
+
+def _bound_arenas() -> None:
+    """Let the threads of this process share ARENAS of glibc's; another C library has none to share."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
 
 
 @contextmanager

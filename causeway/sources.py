@@ -127,7 +127,7 @@ def reader_for(settings: Settings, name: str, lane: Lane, wake: threading.Event)
         settings.sources[name],
         lane,
         slot,
-        settings.capture,
+        settings.capture.shared_by(len(settings.sources_of(lane))),
         wake,
         why_dropped=lambda: RunFolder(settings.run_dir).why_dropped(slot),
         typed_copies=lane is Lane.ANALYTICAL,

@@ -230,11 +230,20 @@ class SourceSettings(Model):
         return {table.name: table.row_filter for table in self.tables if table.row_filter}
 
 
+SMALLEST_BATCH_BYTES = 2**16
+FULL_BATCHES = 2
+
+
 class CaptureSettings(Model):
-    """Bounds of a reader. Memory of one reader stays below about four times `batch_bytes`."""
+    """Bounds of a reader. Memory of one reader stays below about four times `batch_bytes`; see `shared_by`."""
 
     batch_rows: int = Field(default=50_000, ge=1, description="rows after which a batch is closed at the next commit")
-    batch_bytes: int = Field(default=8 * 2**20, ge=2**16, le=2**30, description="bytes after which a batch is closed")
+    batch_bytes: int = Field(
+        default=8 * 2**20,
+        ge=SMALLEST_BATCH_BYTES,
+        le=2**30,
+        description="bytes after which a batch is closed; the readers of a lane with more than two sources share twice as many",
+    )
     batch_wait_ms: int = Field(
         default=20,
         ge=1,
@@ -253,6 +262,11 @@ class CaptureSettings(Model):
     longest_hold_s: float = Field(
         default=20.0, gt=0, description="longest time that a verification or repair may hold the capture of a source"
     )
+
+    def shared_by(self, readers: int) -> CaptureSettings:
+        """Return the settings of each of a lane's readers: together they hold batches no larger than FULL_BATCHES of them would."""
+        share = self.batch_bytes * FULL_BATCHES // max(readers, FULL_BATCHES)
+        return self.model_copy(update={"batch_bytes": max(SMALLEST_BATCH_BYTES, share)})
 
 
 class StateSettings(Model):

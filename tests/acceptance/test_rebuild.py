@@ -51,20 +51,17 @@ def test_a_slot_that_somebody_dropped_is_refused_until_it_is_rebuilt(bridge: Bri
 
 ANALYTICAL = "causeway_shop_analytical"
 GAP = (
-    "UPDATE customers SET company_name = 'Changed in the gap' WHERE id % 50 = 0",
+    "UPDATE customers SET company_name = 'Changed in the gap' WHERE id % 50 = 0 AND id <= 300",
     "DELETE FROM customers WHERE id IN (3, 4)",
     "INSERT INTO customers (id, company_name, created_at) VALUES (400, 'Came in the gap', now())",
 )
 
 
-def mirrored_with_a_gap(bridge: Bridge) -> None:
-    """300 customers in the mirror; then the slot is dropped, and nine of them change."""
+def mirrored(bridge: Bridge) -> None:
+    """300 customers in the mirror."""
     for number in range(1, 301):
         bridge.sources.shop.execute(CUSTOMER, [number, f"Company {number}"])
     assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
-    drop_slot(bridge, ANALYTICAL)
-    for statement in GAP:
-        bridge.sources.shop.execute(statement)
 
 
 def drop_slot(bridge: Bridge, slot: str) -> None:
@@ -72,17 +69,21 @@ def drop_slot(bridge: Bridge, slot: str) -> None:
         connection.execute("SELECT pg_drop_replication_slot(%s)", [slot])
 
 
-def assert_goes_on(bridge: Bridge) -> None:
-    bridge.sources.shop.execute(CUSTOMER, [500, "Came behind the gap"])
-    bridge.sources.shop.execute("UPDATE customers SET company_name = 'And changed' WHERE id = 400")
+def assert_goes_on(bridge: Bridge, new: int = 500) -> None:
+    bridge.sources.shop.execute(CUSTOMER, [new, "Came behind the gap"])
+    bridge.sources.shop.execute("UPDATE customers SET company_name = 'And changed ' || %s WHERE id = 400", [new])
     assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
     verified = bridge.causeway("verify", "shop", "--json")
     assert verified.code == 0, verified.out + verified.err
-    assert {t["table"]: t["mirror_rows"] for t in verified.json["tables"]}["public.customers"] == 300
+    at_source = bridge.sources.shop.execute("SELECT count(*) FROM customers").fetchone()
+    assert ({t["table"]: t["mirror_rows"] for t in verified.json["tables"]}["public.customers"],) == at_source
 
 
 def test_only_what_changed_in_the_gap_is_written(bridge: Bridge) -> None:
-    mirrored_with_a_gap(bridge)
+    mirrored(bridge)
+    drop_slot(bridge, ANALYTICAL)
+    for statement in GAP:
+        bridge.sources.shop.execute(statement)
     rebuilt = bridge.causeway("slots", "rebuild", "shop", "--json")
     assert rebuilt.code == 0, rebuilt.out + rebuilt.err
     (analytical,) = rebuilt.json["rebuilt"]
@@ -116,28 +117,33 @@ def test_rows_that_differed_are_read_again_by_the_operational_lane(bridge: Bridg
         assert set(partners) == {("Changed", True), ("Company 2", False), ("Company 3", True), ("Comes", True)}
 
 
-@pytest.mark.parametrize(
-    "point",
-    [
-        "rebuild.slot_dropped",
-        "rebuild.slot_created",
-        "repair.piece_written",
-        "mirror.before_commit",
-        "mirror.after_commit",
-    ],
+KILLED_AT = (
+    "rebuild.slot_dropped",
+    "rebuild.slot_created",
+    "repair.piece_written",
+    "mirror.before_commit",
+    "mirror.after_commit",
 )
-def test_a_rebuild_that_is_killed_is_run_again(bridge: Bridge, point: str) -> None:
-    mirrored_with_a_gap(bridge)
-    with bridge.server.connect("shop", autocommit=True) as connection:  # so that there is one to drop: it has moved on
-        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [ANALYTICAL])
-    killed = bridge.causeway("slots", "rebuild", "shop", environment={"CAUSEWAY_FAILPOINT": point})
-    assert killed.code == -9, killed.err
-    committed = point == "mirror.after_commit"
-    went_on = bridge.causeway("run", "--lane", "analytical", "--until-caught-up")
-    assert went_on.code == (0 if committed else 4), went_on.err
-    again = bridge.causeway("slots", "rebuild", "shop", "--json")
-    assert again.code == (4 if committed else 0), again.out + again.err
-    assert_goes_on(bridge)
+
+
+def test_a_rebuild_that_is_killed_is_run_again(bridge: Bridge) -> None:
+    """At each point in turn: a new slot stands where the old one was, so that there is one to drop, and it has moved on."""
+    mirrored(bridge)
+    for number, point in enumerate(KILLED_AT):
+        drop_slot(bridge, ANALYTICAL)
+        bridge.sources.shop.execute("UPDATE customers SET company_name = %s WHERE id %% 50 = 1", [f"Gap {number}"])
+        bridge.sources.shop.execute("DELETE FROM customers WHERE id = %s", [100 + 50 * number])
+        bridge.sources.shop.execute(CUSTOMER, [400 + number, "Came in the gap"])
+        with bridge.server.connect("shop", autocommit=True) as connection:
+            connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [ANALYTICAL])
+        killed = bridge.causeway("slots", "rebuild", "shop", environment={"CAUSEWAY_FAILPOINT": point})
+        assert killed.code == -9, (point, killed.err)
+        committed = point == "mirror.after_commit"
+        went_on = bridge.causeway("run", "--lane", "analytical", "--until-caught-up")
+        assert went_on.code == (0 if committed else 4), (point, went_on.err)
+        again = bridge.causeway("slots", "rebuild", "shop", "--json")
+        assert again.code == (4 if committed else 0), (point, again.out + again.err)
+        assert_goes_on(bridge, 500 + number)
 
 
 def test_a_lane_that_can_go_on_is_not_rebuilt_unasked(bridge: Bridge) -> None:
@@ -199,10 +205,8 @@ def test_a_lost_operational_slot_delivers_what_came_in_the_gap_and_nothing_twice
 
 def test_another_cluster_is_taken_over_when_told_to(bridge: Bridge) -> None:
     """As after a restored dump: the same tables with nearly the same rows, in another cluster, with a shorter log."""
-    for number in range(1, 301):
-        bridge.sources.shop.execute(CUSTOMER, [number, f"Company {number}"])
     bridge.sources.shop.execute("SELECT pg_switch_wal()")
-    assert bridge.causeway("run", "--lane", "analytical", "--until-caught-up").code == 0
+    mirrored(bridge)
     with EmbeddedPostgres() as other:
         create_databases(other)
         with open_sources(other) as sources:

@@ -10,6 +10,10 @@ import pytest
 
 from tests.fixtures.bridge import Bridge
 
+# A lane that is asked to end does so within LONGEST_END_S, or its supervisor kills it and says so. A busy machine needs longer: this is
+# for a process that hangs.
+HANGS_S = 30
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
@@ -24,7 +28,7 @@ def wait_for_status(bridge: Bridge, lanes: set[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_supervisor_ends_both_lanes_within_five_seconds(bridge: Bridge, number: signal.Signals) -> None:
+def test_the_supervisor_ends_both_lanes_and_kills_neither(bridge: Bridge, number: signal.Signals) -> None:
     process = bridge.start("run")
     try:
         wait_for_status(bridge, {"operational", "analytical"})
@@ -32,8 +36,9 @@ def test_the_supervisor_ends_both_lanes_within_five_seconds(bridge: Bridge, numb
         assert len(children) == 2
         assert bridge.causeway("status").code == 0
         process.send_signal(number)
-        _, err = process.communicate(timeout=5)
+        _, err = process.communicate(timeout=HANGS_S)
         assert process.returncode == 0, err
+        assert "is killed" not in err
         assert not any(child.is_running() for child in children)
     finally:
         process.kill()
@@ -41,15 +46,15 @@ def test_the_supervisor_ends_both_lanes_within_five_seconds(bridge: Bridge, numb
     assert bridge.causeway("status").code == 1
 
 
-def test_a_lane_that_waits_for_a_sources_transaction_ends_within_five_seconds_too(bridge: Bridge) -> None:
+def test_a_lane_that_waits_for_a_sources_transaction_ends_without_it(bridge: Bridge) -> None:
     process = bridge.start("run", "--lane", "analytical")
     try:
         with bridge.server.connect("shop") as connection:
             connection.execute("SELECT pg_current_xact_id()")  # the slot can't be made before this transaction ends
             wait_until_a_slot_is_being_made(bridge)
             process.terminate()
-            _, err = process.communicate(timeout=5)
-        assert process.returncode == 0, err
+            _, err = process.communicate(timeout=HANGS_S)
+            assert process.returncode == 0, err
     finally:
         process.kill()
         process.communicate()

@@ -49,18 +49,18 @@ class _Lane:
         return self._bridge.start("run", "--lane", self.name)
 
 
-def test_twenty_kills_of_both_lanes_lose_nothing_and_repeat_nothing(bridge: Bridge) -> None:
+def test_twenty_kills_of_both_lanes_lose_nothing_and_repeat_nothing(whole_bridge: Bridge) -> None:
     rng = random.Random(SEED)
     # What a killed lane had told Odoo is looked at again after so long.
-    bridge.change_settings({"odoo": {"timeout_s": PATIENCE_S}})
+    whole_bridge.change_settings({"odoo": {"timeout_s": PATIENCE_S}})
     stop = threading.Event()
-    with open_sources(bridge.server) as load_sources:
+    with open_sources(whole_bridge.server) as load_sources:
         churn = Churn(seed=SEED)
         churn.masters(load_sources)
         load = threading.Thread(
             target=churn.run, args=(load_sources,), kwargs={"stop": stop, "pace_transactions_s": TRANSACTIONS_S}
         )
-        lanes = [_Lane(bridge, "operational"), _Lane(bridge, "analytical")]
+        lanes = [_Lane(whole_bridge, "operational"), _Lane(whole_bridge, "analytical")]
         load.start()
         try:
             for _ in range(KILLS):
@@ -73,7 +73,7 @@ def test_twenty_kills_of_both_lanes_lose_nothing_and_repeat_nothing(bridge: Brid
             load.join()
         for lane in lanes:
             lane.end()
-    _assert_exact(bridge, churn)
+    _assert_exact(whole_bridge, churn)
 
 
 def _assert_exact(bridge: Bridge, churn: Churn) -> None:

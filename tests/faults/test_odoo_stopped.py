@@ -45,32 +45,32 @@ def outbox(bridge: Bridge, where: str) -> int:
     return int(row[0]) if row else 0
 
 
-def test_slots_move_and_the_outbox_grows_while_odoo_is_away_and_all_arrives_later(bridge: Bridge) -> None:
+def test_slots_move_and_the_outbox_grows_while_odoo_is_away_and_all_arrives_later(whole_bridge: Bridge) -> None:
     day = BusinessDay(seed=3, orders=150)
-    day.masters(bridge.sources)
-    bridge.change_settings({"delivery": {"retry_longest_s": 1.0}, "odoo": {"timeout_s": 8.0}})
-    with bridge.lane("operational") as lane:
-        wait_until(lambda: outbox(bridge, "entity = 'product' AND status = 'delivered'") > 0)
-        masters_end = log_end(bridge)
-        wait_until(lambda: confirmed(bridge) >= masters_end and outbox(bridge, "status = 'pending'") == 0)
-        dead = outbox(bridge, "status = 'dead'")  # what Odoo refuses of the day, away or not
-        bridge.odoo.stop()
-        before = confirmed(bridge)
-        day.trade(bridge.sources)
-        end = log_end(bridge)
-        wait_until(lambda: confirmed(bridge) >= end)
-        assert confirmed(bridge) > before
-        assert outbox(bridge, "entity = 'sales_order' AND status = 'pending'") > 50
-        assert outbox(bridge, "status = 'dead'") == dead
+    day.masters(whole_bridge.sources)
+    whole_bridge.change_settings({"delivery": {"retry_longest_s": 1.0}, "odoo": {"timeout_s": 8.0}})
+    with whole_bridge.lane("operational") as lane:
+        wait_until(lambda: outbox(whole_bridge, "entity = 'product' AND status = 'delivered'") > 0)
+        masters_end = log_end(whole_bridge)
+        wait_until(lambda: confirmed(whole_bridge) >= masters_end and outbox(whole_bridge, "status = 'pending'") == 0)
+        dead = outbox(whole_bridge, "status = 'dead'")  # what Odoo refuses of the day, away or not
+        whole_bridge.odoo.stop()
+        before = confirmed(whole_bridge)
+        day.trade(whole_bridge.sources)
+        end = log_end(whole_bridge)
+        wait_until(lambda: confirmed(whole_bridge) >= end)
+        assert confirmed(whole_bridge) > before
+        assert outbox(whole_bridge, "entity = 'sales_order' AND status = 'pending'") > 50
+        assert outbox(whole_bridge, "status = 'dead'") == dead
         assert lane.poll() is None
-        bridge.odoo.start()
-        wait_until(lambda: outbox(bridge, "status = 'pending'") == 0, 120)
+        whole_bridge.odoo.start()
+        wait_until(lambda: outbox(whole_bridge, "status = 'pending'") == 0, 120)
         lane.terminate()
         _, err = lane.communicate(timeout=10)
         assert lane.returncode == 0, err
-    day.late(bridge.sources)
-    bridge.catch_up()
-    done = bridge.causeway("reconcile", "--json")
+    day.late(whole_bridge.sources)
+    whole_bridge.catch_up()
+    done = whole_bridge.causeway("reconcile", "--json")
     assert done.code == 0, done.err
     expected = {item.recon_status for item in day.exceptions if item.recon_status} | {"matched"}
     assert set(done.json["statuses"]) == expected
