@@ -81,20 +81,20 @@ def test_a_running_lane_verifies_and_repairs_under_load(bridge: Bridge) -> None:
     assert bridge.causeway("verify", "shop").code == 0
 
 
-@pytest.mark.parametrize("point", ["repair.piece_written", "mirror.before_commit", "mirror.after_commit"])
-def test_a_lane_killed_in_the_middle_of_a_repair_leaves_it_to_be_run_again(bridge: Bridge, point: str) -> None:
+def test_a_lane_killed_in_the_middle_of_a_repair_leaves_it_to_be_run_again(bridge: Bridge) -> None:
     mirrored(bridge)
-    damage(bridge, *DAMAGE)
-    # The source is quiet: the first commit of the lane is the repair's, or its idle position's.
-    with bridge.lane("analytical", environment={"CAUSEWAY_FAILPOINT": point}) as lane:
-        eventually(lambda: streaming(bridge) or lane.poll() is not None)
-        bridge.causeway("verify", "shop", "--repair")
-        assert lane.wait(timeout=30) == -signal.SIGKILL
-    with bridge.lane("analytical"):
-        eventually(lambda: streaming(bridge))
-        repaired = bridge.causeway("verify", "shop", "--repair", "--json")
-        assert repaired.code == 0, repaired.out + repaired.err
-    assert bridge.causeway("verify", "shop").code == 0
+    for point in ("repair.piece_written", "mirror.before_commit", "mirror.after_commit"):
+        damage(bridge, *DAMAGE)
+        # The source is quiet: the first commit of the lane is the repair's, or its idle position's.
+        with bridge.lane("analytical", environment={"CAUSEWAY_FAILPOINT": point}) as lane:
+            eventually(lambda: streaming(bridge) or lane.poll() is not None)
+            bridge.causeway("verify", "shop", "--repair")
+            assert lane.wait(timeout=30) == -signal.SIGKILL, point
+        with bridge.lane("analytical"):
+            eventually(lambda: streaming(bridge))
+            repaired = bridge.causeway("verify", "shop", "--repair", "--json")
+            assert repaired.code == 0, (point, repaired.out + repaired.err)
+        assert bridge.causeway("verify", "shop").code == 0, point
 
 
 def test_an_old_transaction_is_named_and_the_lane_goes_on(bridge: Bridge) -> None:
