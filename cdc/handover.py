@@ -1,4 +1,4 @@
-"""Between the receiving thread, which collects messages, and poll(), which decodes them: a few chunks, never more.
+"""Between the receiving threads and poll(), which decodes what the log says: a few chunks, never more.
 
 Back-pressure: when `full`, the receiving thread leaves the socket alone (and goes on telling the server that it lives); the
 server then waits in its own send buffer.
@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from cdc.binary_values import Read
+from cdc.batch import TableChanges
 from cdc.doorbell import Doorbell
 from cdc.lsn import ZERO, Lsn
 from cdc.relation import Relation
@@ -32,15 +32,10 @@ class StreamChunk:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SnapshotChunk:
-    """Rows of one table, each a message of a binary COPY; `reads`: what reads each column. `copied_us`: when the snapshot was
-    taken, since 1970.
-    """
+    """Rows of one table as of `lsn`, decoded by the connection's own thread: no row of a copy depends on another."""
 
-    relation: Relation
-    reads: tuple[Read, ...]
-    messages: list[bytes]
+    changes: TableChanges
     lsn: Lsn
-    copied_us: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@
     while (batch := reader.poll()) is not None: destination.apply(batch); reader.confirm(batch.position.lsn)
 
 Contract: one thread calls open, poll, confirm and close; the receiving thread is the reader's own (`cdc.receiving`). poll decodes
-in the caller's thread. After an error: close, and open again from the destination's position.
+the stream in the caller's thread. After an error: close, and open again from the destination's position.
 
 To compare the destination with the source at one point: hold (poll hands out nothing), open a view of the source at C, cut_at(C)
 (poll hands out exactly what the view sees, then `at_cut`), look at the destination, release. The same thread, between batches.
@@ -28,7 +28,6 @@ from cdc.lifecycle import ReaderEvent, ReaderState, advance
 from cdc.lsn import ZERO, Lsn
 from cdc.receiving import Receiving, Task
 from cdc.relation import Column, Relation
-from cdc.snapshot import decode_snapshot
 from cdc.snapshot_copier import TableProgress
 from cdc.table_troubles import find_capturable, to_compare
 from cdc.timelines import switch_points
@@ -328,10 +327,10 @@ class PostgresReader:
                 assert self._decoder is not None
                 decoded = self._decoder.decode(messages, idle_end, settled=settled)
                 return None if decoded is None else self._stream_batch(decoded)
-            case SnapshotChunk():
-                changes = (decode_snapshot(chunk),)
-                position = self._position(chunk.lsn)
-                return ChangeBatch(kind=BatchKind.SNAPSHOT, position=position, changes=changes, complete=False)
+            case SnapshotChunk(changes=changes, lsn=lsn):
+                return ChangeBatch(
+                    kind=BatchKind.SNAPSHOT, position=self._position(lsn), changes=(changes,), complete=False
+                )
             case TableCopied(relation=relation, lsn=lsn):
                 return ChangeBatch(
                     kind=BatchKind.SNAPSHOT, position=self._position(lsn), complete=False, copied=relation

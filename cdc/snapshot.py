@@ -20,7 +20,7 @@ from cdc.batch import OP_INSERT, TableChanges
 from cdc.binary_values import Read
 from cdc.connection import PlainConnection
 from cdc.driver_errors import translate
-from cdc.handover import SnapshotChunk
+from cdc.lsn import Lsn
 from cdc.protocol import protocol_error
 from cdc.relation import Column, Relation
 from cdc.table_changes import meta_arrays, misfit_texts, rows_table
@@ -128,20 +128,25 @@ def copy_statement(
     )
 
 
-def decode_snapshot(chunk: SnapshotChunk) -> TableChanges:
-    """Decode a chunk into inserts; their `_lsn` is the snapshot's, their `_xid` 0."""
-    wire = Wire(chunk.messages)
+def decode_copied(
+    relation: Relation, reads: Sequence[Read], messages: Sequence[bytes], lsn: Lsn, copied_us: int
+) -> TableChanges:
+    """Decode rows of a copy, each a message, into inserts: their `_lsn` is `lsn`, their `_xid` 0.
+
+    `reads`: what reads each column; `copied_us`: when the rows were seen, since 1970.
+    """
+    wire = Wire(messages)
     rows = len(wire)
-    columns = decode_copied_rows(wire, chunk.reads)
+    columns = decode_copied_rows(wire, reads)
     same = np.ones(rows, dtype=np.int64)
     letters = np.full(rows, ord(OP_INSERT), dtype=np.uint8)
-    meta = meta_arrays(letters, np.arange(rows, dtype=np.int64), same * chunk.lsn, same * 0, same * chunk.copied_us)
-    names = chunk.relation.column_names
+    meta = meta_arrays(letters, np.arange(rows, dtype=np.int64), same * lsn, same * 0, same * copied_us)
+    names = relation.column_names
     table = rows_table(names, [column.array for column in columns], meta)
     misfits = {
         name: misfit_texts(rows, column.misfits) for name, column in zip(names, columns, strict=True) if column.misfits
     }
-    return TableChanges(relation=chunk.relation, rows=table, misfits=misfits)
+    return TableChanges(relation=relation, rows=table, misfits=misfits)
 
 
 class CopyFrame:

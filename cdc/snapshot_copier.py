@@ -1,6 +1,7 @@
 """The initial copy at work: several connections under one exported snapshot, each copying parts of tables into the handover.
 
-Contract: runs on the receiving thread, which waits for its workers; each worker has a connection and a doorbell of its own. A table's
+Contract: runs on the receiving thread, which waits for its workers; each worker has a connection and a doorbell of its own, and
+decodes what it receives, while the lane's thread writes what came before. A table's
 TableCopied comes behind the last of its chunks, the SnapshotEnd behind all. Tables are begun in their order, so that early ones are
 whole early: what is whole stays whole at a destination that can go on after a kill.
 """
@@ -26,7 +27,7 @@ from cdc.driver_errors import translate
 from cdc.exported_snapshot import ConsistentView, also_at
 from cdc.handover import Handover, SnapshotChunk, SnapshotEnd, TableCopied
 from cdc.relation import Relation
-from cdc.snapshot import CopyFrame, output_functions
+from cdc.snapshot import CopyFrame, decode_copied, output_functions
 from cdc.snapshot_parts import PART_PAGES, Part, TableParts, divide
 from config.failpoints import failpoint
 from config.settings import CaptureSettings, Connection
@@ -115,19 +116,23 @@ class SnapshotCopier:
         command(connection, part.statement.as_string(connection), bell, self._ended)
         copied_us = time.time_ns() // 1000
         frame = CopyFrame()
-        taken = Taken.EMPTY
-        while taken is not Taken.ENDED:
-            messages: list[bytes] = []
-            taken, size = self._collect(connection.pgconn, messages, bell)
-            frame.strip(messages)
-            if messages:
-                chunk = SnapshotChunk(
-                    relation=part.relation, reads=part.reads, messages=messages, lsn=view.lsn, copied_us=copied_us
-                )
-                self._put(chunk, size)
+        while self._copy_chunk(view, connection.pgconn, part, frame, copied_us, bell) is not Taken.ENDED:
+            pass
         _finish(connection, part.relation)
         frame.end()
         self._part_done(view, part.relation)
+
+    def _copy_chunk(
+        self, view: ConsistentView, wire: pq.abc.PGconn, part: Part, frame: CopyFrame, copied_us: int, bell: Doorbell
+    ) -> Taken:
+        messages: list[bytes] = []
+        taken, size = self._collect(wire, messages, bell)
+        frame.strip(messages)
+        if messages:
+            changes = decode_copied(part.relation, part.reads, messages, view.lsn, copied_us)
+            messages.clear()  # the changes have a copy of them; while there is no room, one is enough
+            self._put(SnapshotChunk(changes=changes, lsn=view.lsn), size)
+        return taken
 
     def _collect(self, wire: pq.abc.PGconn, messages: list[bytes], bell: Doorbell) -> tuple[Taken, int]:
         """Collect until a chunk is full or the copy has ended; return which, and the bytes."""
@@ -147,10 +152,11 @@ class SnapshotCopier:
         with self._lock:
             self._wait_for_room()
             self.handover.put(chunk)
-            progress = self.progress[chunk.relation.qualified_name]
-            progress.rows += len(chunk.messages)
+            rows = chunk.changes.rows.num_rows
+            progress = self.progress[chunk.changes.relation.qualified_name]
+            progress.rows += rows
             progress.copied_bytes += size
-            self._rows += len(chunk.messages)
+            self._rows += rows
         self._throttle()
 
     def _part_done(self, view: ConsistentView, relation: Relation) -> None:

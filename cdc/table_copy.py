@@ -23,10 +23,9 @@ from cdc.batch import TableChanges
 from cdc.catalog import check_identities, describe
 from cdc.connection import PlainConnection
 from cdc.driver_errors import translate
-from cdc.handover import SnapshotChunk
 from cdc.lsn import Lsn
 from cdc.relation import Relation, ReplicaIdentity
-from cdc.snapshot import CopiedColumns, CopyFrame, copied_columns, decode_snapshot, output_functions, partitioned
+from cdc.snapshot import CopiedColumns, CopyFrame, copied_columns, decode_copied, output_functions, partitioned
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 
@@ -123,9 +122,7 @@ class TableReader:
         if not messages:
             return CopiedChunk(relation=relation, changes=None, rows=0, last_key=None, running=running, ends_at=ends_at)
         now_us = time.time_ns() // 1000
-        changes = decode_snapshot(
-            SnapshotChunk(relation=relation, reads=columns.reads, messages=messages, lsn=ends_at, copied_us=now_us)
-        )
+        changes = decode_copied(relation, columns.reads, messages, ends_at, now_us)
         last = changes.rows.slice(changes.rows.num_rows - 1)
         return CopiedChunk(
             relation=relation,
