@@ -107,7 +107,10 @@ class AnalyticalLane:
 
     def commands(self) -> dict[str, Handler]:
         """What the lane does on request, over its control channel."""
-        return {"copy": copy_handler(self, self._sources), "verify": self._verify}
+        return {
+            "copy": copy_handler(self, self._sources, lambda name: self._sources[name].table_names),
+            "verify": self._verify,
+        }
 
     def _verify(self, request: Request) -> dict[str, Any]:
         if self._verifying is None:

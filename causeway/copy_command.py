@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from causeway.control import Handler, Request, ask
 from causeway.copying import SourceCopies
 from causeway.lane import LaneLoop
+from causeway.publishing import wanted_of
 from causeway.runfiles import RunFolder
 from causeway.source_rows import SourceRows
 from causeway.sources import (
@@ -27,7 +28,7 @@ from causeway.sources import (
 from causeway.turns import Turns
 from cdc.destination import Destination
 from config.errors import CausewayError, ErrorKind
-from config.settings import Lane, Settings, SourceSettings
+from config.settings import Lane, Settings
 from loaders.outbox import Outbox
 from transforms.compiler import compile_each
 from transforms.mapper import BatchMapper
@@ -54,22 +55,28 @@ class CopyingLane(Protocol):
 def copies_of(settings: Settings, lane: Lane, wake: threading.Event) -> dict[str, SourceCopies]:
     """Return what a lane copies its sources' tables with."""
     return {
-        name: SourceCopies(name=name, settings=source, lane=lane, capture=settings.capture, wake=wake)
+        name: SourceCopies(
+            name=name,
+            settings=source,
+            lane=lane,
+            capture=settings.capture,
+            wake=wake,
+            publication=settings.slot_name(name, lane) if lane is Lane.OPERATIONAL else None,
+        )
         for name, source in settings.sources_of(lane).items()
     }
 
 
-def copy_handler(lane: CopyingLane, sources: Sources) -> Handler:
-    """Return the handler of `copy` in a running lane."""
+def copy_handler(lane: CopyingLane, sources: Sources, captured: Callable[[str], Sequence[str]]) -> Handler:
+    """Return the handler of `copy` in a running lane. `captured`: the tables that it reads of a source."""
 
     def copy(request: Request) -> States:
         name = request.text("source")
-        source = sources.get(name)
-        if source is None:
+        if name not in sources:
             raise CausewayError(
                 ErrorKind.SETTINGS, f"The running lane has no source {name}; it has {', '.join(sources)}."
             )
-        tables = wanted_tables(name, source, request.texts("tables"))
+        tables = wanted_tables(name, captured(name), request.texts("tables"))
         copies = lane.turns.between_batches(lambda: _request(lane, name, tables))
         states = _states(copies, tables)
         while not all(_ended(state) for state in states) and not request.gone.wait(_TELL_S):
@@ -92,23 +99,26 @@ def copy_tables(settings: Settings, name: str, tables: Sequence[str], lane: Lane
         return asked
     with folder.lock(lane):
         settings = with_tables(settings, name)
-        wanted = wanted_tables(name, settings.sources[name], tables)
+        wanted = wanted_tables(name, wanted_of(settings, name, lane).names, tables)
         with _destination(settings, lane) as destination:
             return _copy_here(settings, name, wanted, lane, destination, tell)
 
 
-def wanted_tables(name: str, source: SourceSettings, tables: Sequence[str]) -> tuple[str, ...]:
-    """Return the tables to copy; a name without its schema is one of public. CausewayError SETTINGS."""
+def wanted_tables(name: str, captured: Sequence[str], tables: Sequence[str]) -> tuple[str, ...]:
+    """Return the tables to copy, all captured ones where none is named; a name without its schema is one of public.
+
+    CausewayError SETTINGS.
+    """
     full = tuple(table if "." in table else f"public.{table}" for table in tables)
-    unknown = [table for table in full if table not in source.table_names]
+    unknown = [table for table in full if table not in captured]
     if unknown:
         raise CausewayError(
             ErrorKind.SETTINGS,
             f"{name}: not captured: {', '.join(unknown)}.",
-            hint=f"Captured are {', '.join(source.table_names)}. A running lane knows the settings that it was started with.",
+            hint=f"Captured are {', '.join(captured)}; by the operational lane those that mappings read. A running lane knows the settings that it was started with.",
             source=name,
         )
-    return full or source.table_names
+    return full or tuple(captured)
 
 
 def _request(lane: CopyingLane, name: str, tables: Sequence[str]) -> SourceCopies:
@@ -151,7 +161,7 @@ def _copy_here(
             if not copies.active and all(progress.durable >= copies.states[table].exact_from for table in tables):
                 stop.set()
 
-    reader = reader_for(settings, name, lane, wake)
+    reader = reader_for(settings, name, lane, wake, lambda: wanted_of(settings, name, lane))
     loop = LaneLoop(
         destination,
         [reader],
@@ -181,7 +191,8 @@ def _destination(settings: Settings, lane: Lane) -> Iterator[Destination]:
     mappings = [mapping for mapping in load_mappings(settings.mappings) if mapping.source in sources]
     mapper = BatchMapper(compile_each(mappings, describe_sources(sources)))
     priorities = {name: source.priority for name, source in sources.items()}
-    outbox = Outbox(settings.state, mapper, SourceRows(sources).fetch, priorities)
+    publications = {name: settings.slot_name(name, lane) for name in sources}
+    outbox = Outbox(settings.state, mapper, SourceRows(sources, publications).fetch, priorities)
     try:
         yield outbox
     finally:

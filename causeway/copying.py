@@ -22,8 +22,8 @@ from cdc.batch import BatchKind, ChangeBatch, CopyProgress
 from cdc.connection import connect
 from cdc.destination import Destination
 from cdc.lsn import ZERO, Lsn
-from cdc.slots import wanted_filters
 from cdc.table_copy import CopiedChunk, TableReader
+from cdc.wanted import wanted_filters
 from config.errors import CausewayError, Disposition, ErrorKind
 from config.settings import CaptureSettings, Lane, SourceSettings
 
@@ -57,13 +57,17 @@ class CopyState:
 
 @dataclass(kw_only=True)
 class SourceCopies:
-    """Copies tables of one source into a destination. `wake` is set when a chunk is there."""
+    """Copies tables of one source into a destination. `wake` is set when a chunk is there.
+
+    `publication`: whose columns are copied; None for all.
+    """
 
     name: str
     settings: SourceSettings
     lane: Lane
     capture: CaptureSettings
     wake: threading.Event
+    publication: str | None = None
     chunk_rows: int = CHUNK_ROWS
     states: dict[str, CopyState] = field(default_factory=dict)
     _due: deque[CopyProgress] = field(default_factory=deque)
@@ -152,7 +156,9 @@ class SourceCopies:
     def _source(self) -> TableReader:
         if self._reader is None:
             connection = connect(self.settings.connection, application_name=f"causeway {self.name} copy")
-            self._reader = TableReader(connection, self.name, self.lane.value, typed=self.lane is Lane.ANALYTICAL)
+            lane = self.lane
+            typed = lane is Lane.ANALYTICAL
+            self._reader = TableReader(connection, self.name, lane.value, self.publication, typed=typed)
         return self._reader
 
     @property

@@ -1,4 +1,5 @@
-"""The mappings of a lane while it runs: files that are changed are taken up by content, and each mapping is held to its table.
+"""The mappings of a lane while it runs: files that are changed are taken up by content, and each mapping is held to its table, and to
+what the lane's publication has of it.
 
 Contract: a file that can't be read as a mapping leaves the ones in force as they were, for it does not say what it is about; one
 that does not fit its table is given as broken, and the others are used.
@@ -7,14 +8,18 @@ that does not fit its table is given as broken, and the others are used.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from loguru import logger
 
+from causeway.publishing import as_published, find_published, mapped
 from causeway.sources import OtherwiseKnown, Sources, describe_sources
 from cdc.relation import Relation
+from cdc.wanted import Wanted
 from config.errors import CausewayError
 from transforms.compiled import AnyMapping, BrokenMapping, CompiledMapping
 from transforms.compiler import compile_each
@@ -25,15 +30,25 @@ class MappingFiles:
     """The mappings of some sources, compiled against their tables as the catalogs have them now."""
 
     def __init__(
-        self, folders: Sequence[Path], sources: Sources, *, otherwise: OtherwiseKnown = lambda _name: ()
+        self,
+        folders: Sequence[Path],
+        sources: Sources,
+        *,
+        otherwise: OtherwiseKnown = lambda _name: (),
+        publications: Map[str, str] = MappingProxyType({}),
     ) -> None:
-        """Read and compile; CausewayError: MAPPING where a file is no mapping, else as of describe_sources (`otherwise` too)."""
+        """Read and compile; CausewayError: MAPPING where a file is no mapping, else as of describe_sources (`otherwise` too).
+
+        publications: by source, what the mappings are to find in it.
+        """
         self._folders = folders
         self._sources = sources
         self._otherwise = otherwise
         self._digest = _digest(folders)
         self._loaded = self._load()
         self._relations: dict[str, tuple[Relation, ...]] = describe_sources(sources, otherwise=otherwise)
+        self._publications = publications
+        self._published = find_published(sources, publications)
         self.unread = ""  # why what the files say now is not in force
         self.current: tuple[AnyMapping, ...] = ()
         self._compile()
@@ -47,6 +62,10 @@ class MappingFiles:
     def whole(self) -> tuple[CompiledMapping, ...]:
         """Those that fit their tables."""
         return tuple(one for one in self.current if isinstance(one, CompiledMapping))
+
+    def wanted(self, source: str) -> Wanted:
+        """Return what the operational lane wants published of a source by the mappings in force."""
+        return mapped(source, self._sources[source], self._loaded)
 
     def status(self) -> dict[str, Any]:
         """The mappings that do not fit their tables, and why files are not in force, as JSON values."""
@@ -83,6 +102,7 @@ class MappingFiles:
         """Compile against the catalogs as they are now; True where a mapping has broken or was mended."""
         try:
             self._relations = describe_sources(self._sources, otherwise=self._otherwise)
+            self._published = find_published(self._sources, self._publications)
         except CausewayError as error:
             logger.warning("the mappings are held to the tables as they were: {}", error)
         return self._compile()
@@ -92,7 +112,7 @@ class MappingFiles:
 
     def _compile(self) -> bool:
         before = {one.name: one.problems for one in self.broken}
-        self.current = compile_each(self._loaded, self._relations)
+        self.current = tuple(as_published(one, self._published) for one in compile_each(self._loaded, self._relations))
         now = {one.name: one.problems for one in self.broken}
         for one in self.broken:
             if before.get(one.name) != one.problems:

@@ -7,6 +7,7 @@ the outbox grows.
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 from loguru import logger
@@ -45,12 +46,14 @@ class OperationalLane:
         self._loop: LaneLoop | None = None
         self._deliverer: Deliverer | None = None
         self._reading: RowReading | None = None
+        self._files: MappingFiles | None = None
 
     def run(self, until: dict[str, Lsn] | None) -> None:
         """Capture into the outbox and deliver beside it; with `until`, end when nothing is left to deliver either."""
-        files = MappingFiles(self._settings.mappings, self._sources)
+        publications = {name: self._settings.slot_name(name, self.lane) for name in self._sources}
+        files = self._files = MappingFiles(self._settings.mappings, self._sources, publications=publications)
         priorities = {name: source.priority for name, source in self._sources.items()}
-        mapper, rows = BatchMapper(files.current), SourceRows(self._sources)
+        mapper, rows = BatchMapper(files.current), SourceRows(self._sources, publications)
         self._deliverer = self._new_deliverer()
         outbox = Outbox(self._settings.state, mapper, rows.fetch, priorities, self._deliverer.wake)
         self._reading = RowReading(
@@ -61,7 +64,7 @@ class OperationalLane:
         thread = threading.Thread(target=deliver, args=(delivery_stop,), name="delivery", daemon=True)
         thread.start()
         try:
-            self._capture(outbox, until)
+            self._capture(outbox, files, until)
             if until is not None and not self._stop.is_set():
                 self._reading.finish()
                 self._wait_for_delivery()
@@ -76,7 +79,11 @@ class OperationalLane:
 
     def commands(self) -> dict[str, Handler]:
         """What the lane does on request, over its control channel."""
-        return {"copy": copy_handler(self, self._sources)}
+        return {
+            "copy": copy_handler(
+                self, self._sources, lambda name: self._files.wanted(name).names if self._files else ()
+            )
+        }
 
     def status(self) -> dict[str, Any]:
         """What the outbox holds, what waits to be read and which mappings are broken, for the status file."""
@@ -89,8 +96,11 @@ class OperationalLane:
         """The capture loop, once it runs."""
         return self._loop
 
-    def _capture(self, outbox: Outbox, until: dict[str, Lsn] | None) -> None:
-        readers = [reader_for(self._settings, name, Lane.OPERATIONAL, self._wake) for name in self._sources]
+    def _capture(self, outbox: Outbox, files: MappingFiles, until: dict[str, Lsn] | None) -> None:
+        readers = [
+            reader_for(self._settings, name, self.lane, self._wake, partial(files.wanted, name))
+            for name in self._sources
+        ]
         self._loop = LaneLoop(
             outbox,
             readers,

@@ -6,23 +6,27 @@ Each look is one function; what it raises becomes a finding, and the other looks
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from causeway.sources import connect_source, with_tables
+from causeway.publishing import as_published, mapped
+from causeway.sources import connect_source, name_in_hint, with_tables
 from cdc import preconditions, publications, server_settings, slots
 from cdc.catalog import check_identities, describe, server_facts
 from cdc.connection import PlainConnection
+from cdc.publications import Publication
 from cdc.relation import Relation
+from cdc.wanted import everything
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings, SourceRole
 from loaders.client import OdooClient
 from loaders.state import connect as connect_state
-from transforms.compiler import compile_mappings
-from transforms.mapping import MappingError, load_mappings
+from transforms.compiled import BrokenMapping
+from transforms.compiler import compile_each
+from transforms.mapping import Mapping, MappingError, load_mappings
 from warehouse.store import Warehouse
 
 
@@ -39,27 +43,38 @@ class Finding:
         return {"subject": self.subject, "ok": self.ok, "message": self.message}
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What the sources have, for the mappings to be held to: tables, and what the operational publications have of them."""
+
+    described: dict[str, tuple[Relation, ...]] = field(default_factory=dict)
+    published: dict[str, Publication] = field(default_factory=dict)
+
+
 def run_checks(settings: Settings) -> list[Finding]:
     """Look at everything and return what was found, in the order: sources, mappings, state, warehouse, Odoo."""
     findings = [Finding(subject="settings", ok=True, message=f"{len(settings.sources)} sources")]
-    described: dict[str, tuple[Relation, ...]] = {}
+    seen = _Seen()
+    mappings = _read_mappings(settings)
     for name in settings.sources:
-        findings += _look_at_source(settings, name, described)
-    findings += _look_at_mappings(settings, described)
+        findings += _look_at_source(settings, name, seen, mappings if isinstance(mappings, tuple) else ())
+    findings += _look_at_mappings(settings, seen, mappings)
     findings.append(_look("state database", lambda: _state(settings)))
     findings.append(_look("warehouse", lambda: _warehouse(settings)))
     findings.append(_look("Odoo", lambda: _odoo(settings)))
     return findings
 
 
-def _look(subject: str, look: Callable[[], str]) -> Finding:
+def _look(subject: str, look: Callable[[], str], source: str = "") -> Finding:
     try:
         return Finding(subject=subject, ok=True, message=look())
     except CausewayError as error:
+        if source:
+            name_in_hint(error, source)
         return Finding(subject=subject, ok=False, message=str(error))
 
 
-def _look_at_source(settings: Settings, name: str, described: dict[str, tuple[Relation, ...]]) -> Iterator[Finding]:
+def _look_at_source(settings: Settings, name: str, seen: _Seen, mappings: Sequence[Mapping]) -> Iterator[Finding]:
     subject = f"source {name}"
     try:
         settings = with_tables(settings, name)
@@ -82,14 +97,15 @@ def _look_at_source(settings: Settings, name: str, described: dict[str, tuple[Re
                 return "the bridge's own tables; the first lane to run makes them"
             relations = describe(connection, source.table_names)
             check_identities(relations)
-            described[name] = relations
+            seen.described[name] = relations
             return f"{len(relations)} tables, each with a key"
 
-        yield _look(f"{subject}: server", server)
-        yield _look(f"{subject}: tables", tables)
+        yield _look(f"{subject}: server", server, name)
+        yield _look(f"{subject}: tables", tables, name)
         for lane in Lane:
             if name in settings.sources_of(lane):
-                yield _look(f"{subject}: {lane} slot", partial(_slot, connection, settings, name, lane))
+                look = partial(_slot, connection, settings, name, lane, seen, mappings)
+                yield _look(f"{subject}: {lane} slot", look, name)
 
 
 def _state_exists(connection: PlainConnection, settings: Settings) -> bool:
@@ -97,11 +113,16 @@ def _state_exists(connection: PlainConnection, settings: Settings) -> bool:
     return row is not None and bool(row[0])
 
 
-def _slot(connection: PlainConnection, settings: Settings, name: str, lane: Lane) -> str:
+def _slot(
+    connection: PlainConnection, settings: Settings, name: str, lane: Lane, seen: _Seen, mappings: Sequence[Mapping]
+) -> str:
     """Look at a lane's slot and publication; neither need be there before the first run."""
     source, slot = settings.sources[name], settings.slot_name(name, lane)
-    filters = slots.wanted_filters(source, lane)
-    published = publications.check_publication(connection, slot, source.table_names, filters)
+    operational = lane is Lane.OPERATIONAL
+    if operational and (found_publication := publications.find_publication(connection, slot)) is not None:
+        seen.published[name] = found_publication
+    wanted = mapped(name, source, mappings) if operational else everything(source, lane)
+    published = publications.check_publication(connection, slot, wanted, may_lack=operational)
     found = next(iter(slots.status(connection, [slot])), None)
     # A lane that runs reads its slot.
     unread = None if found is None else replace(found, active_pid=None)
@@ -117,21 +138,32 @@ def _slot(connection: PlainConnection, settings: Settings, name: str, lane: Lane
     return f"{slot}: {found.wal_status}, keeps {found.retained_bytes or 0:,} bytes, {reader}"
 
 
-def _look_at_mappings(settings: Settings, described: dict[str, tuple[Relation, ...]]) -> Iterator[Finding]:
-    """A mapping is compiled against its source's tables; those of a source out of reach can only be read."""
+def _read_mappings(settings: Settings) -> tuple[Mapping, ...] | CausewayError:
     try:
-        mappings = load_mappings(settings.mappings)
-        within_reach = [mapping for mapping in mappings if mapping.source in described]
-        compiled = compile_mappings(within_reach, described)
-    except MappingError as error:
-        for problem in error.problems:
-            yield Finding(subject="mappings", ok=False, message=problem)
-        return
+        return load_mappings(settings.mappings)
     except CausewayError as error:
-        yield Finding(subject="mappings", ok=False, message=str(error))
+        return error
+
+
+def _look_at_mappings(
+    settings: Settings, seen: _Seen, mappings: tuple[Mapping, ...] | CausewayError
+) -> Iterator[Finding]:
+    """A mapping is compiled against its source's tables, and held to what the operational publication has of them; those of a
+    source out of reach can only be read.
+    """
+    if isinstance(mappings, CausewayError):
+        problems = mappings.problems if isinstance(mappings, MappingError) else (str(mappings),)
+        yield from (Finding(subject="mappings", ok=False, message=problem) for problem in problems)
+        return
+    within_reach = [mapping for mapping in mappings if mapping.source in seen.described]
+    compiled = [as_published(one, seen.published) for one in compile_each(within_reach, seen.described)]
+    problems = tuple(problem for one in compiled if isinstance(one, BrokenMapping) for problem in one.problems)
+    for problem in problems:
+        yield Finding(subject="mappings", ok=False, message=problem)
+    if problems:
         return
     yield Finding(subject="mappings", ok=True, message=f"{len(compiled)} compile against their sources' tables")
-    beyond = sorted({mapping.source for mapping in mappings} & set(settings.sources) - set(described))
+    beyond = sorted({mapping.source for mapping in mappings} & set(settings.sources) - set(seen.described))
     if beyond:
         yield Finding(
             subject="mappings",

@@ -30,6 +30,7 @@ ROWS_AT_A_TIME = 500
 _LOOK_S = 1.0  # for rows that another process has noted
 _FILES_S = 2.0
 _AGAIN_S = 5.0
+_CATALOGS_S = 30.0
 
 
 class RowReading:
@@ -106,17 +107,19 @@ class RowReading:
         self._rows.close()
 
     def _watch_mappings(self) -> None:
-        """Take up changed files; look at the catalogs again where rows were held back, or are as long as a mapping is broken."""
+        """Take up changed files; look at the catalogs again where rows were held back, soon while a mapping is broken, else now and then:
+        a table that has left the publication says nothing.
+        """
         now = time.monotonic()
         if now >= self._files_at:
             self._files_at = now + _FILES_S
             if self._files.changed():
                 self._use_mappings()
         held = self._outbox.take_held()
-        if held or (self._files.broken and now >= self._mend_at):
-            self._mend_at = now + _AGAIN_S
+        if held or now >= self._mend_at:
             if self._files.look_again():
                 self._use_mappings()
+            self._mend_at = now + (_AGAIN_S if self._files.broken else _CATALOGS_S)
             if held:
                 self._look_at = 0.0
 

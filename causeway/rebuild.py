@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from causeway.publishing import wanted_of
 from causeway.repairing import HandOver
 from causeway.runfiles import RunFolder
 from causeway.sources import connect_source, find_source, naming, with_tables
@@ -85,7 +86,7 @@ def rebuild_source(
         raise CausewayError(
             ErrorKind.REFUSED,
             f"{name}: nothing is to be rebuilt: its lanes can go on from where they are, or never ran.",
-            hint="`causeway verify SOURCE --repair` mends single rows; --force makes new slots all the same.",
+            hint=f"`causeway verify {name} --repair` mends single rows; --force makes new slots all the same.",
             source=name,
         )
     return done
@@ -140,7 +141,8 @@ class _Rebuilding:
         with self._connected() as connection:
             steps = slots.drop_slot(connection, self._slot)
             failpoint("rebuild.slot_dropped")
-            steps += slots.create(connection, self._source, self._lane, self._slot)
+            wanted = wanted_of(self._settings, self._name, self._lane)
+            steps += slots.create(connection, self._source, self._lane, self._slot, wanted)
         failpoint("rebuild.slot_created")
         if self._lane is Lane.OPERATIONAL:
             forget_position(self._settings.state, self._name, self._lane.value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from causeway.publishing import wanted_of
 from causeway.sources import connect_source, find_source, naming, with_tables
 from cdc.slot_plan import Plan, plan
 from config.errors import CausewayError, ErrorKind
@@ -19,16 +20,24 @@ def plan_source(settings: Settings, name: str, only: Lane | None, dsn: str | Non
     """Plan a source's lanes, looking with the source's own connection or with `dsn`; CausewayError as the connection's."""
     source = find_source(settings, name)
     looking = source if dsn is None else source.model_copy(update={"connection": _connection(dsn)})
-    lanes = {lane: settings.slot_name(name, lane) for lane in Lane if name in settings.sources_of(lane)}
+    lanes = {
+        lane: settings.slot_name(name, lane)
+        for lane in Lane
+        if name in settings.sources_of(lane) and only in (None, lane)
+    }
     settings = settings.model_copy(update={"sources": {**settings.sources, name: looking}})
     try:
-        found = with_tables(settings, name).sources[name]
+        settings = with_tables(settings, name)
+        found = settings.sources[name]
         with connect_source(name, found, "slots") as connection, naming(name):
             planned = found.model_copy(update={"connection": source.connection})
-            return plan(connection, planned, {lane: slot for lane, slot in lanes.items() if only in (None, lane)})
+            wanted = {lane: wanted_of(settings, name, lane) for lane in lanes}
+            return plan(connection, planned, lanes, wanted)
     except CausewayError as error:
         if error.kind in _CANNOT_LOOK and dsn is None:
-            error.hint = "Let an administrator look: `causeway slots plan SOURCE --dsn 'host=... dbname=... user=...'`."
+            error.hint = (
+                f"Let an administrator look: `causeway slots plan {name} --dsn 'host=... dbname=... user=...'`."
+            )
         raise
 
 

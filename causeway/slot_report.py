@@ -88,7 +88,7 @@ def _remarks(row: SlotRow) -> list[str]:
     if row.state == "missing" and not row.reason:
         found.append("there is no such slot; the lane's first run makes it.")
     if row.state == "lost":
-        found.append("`causeway slots rebuild` makes a new slot, and writes only what differs.")
+        found.append(f"`causeway slots rebuild {row.source}` makes a new slot, and writes only what differs.")
     return found
 
 

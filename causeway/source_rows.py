@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 import psycopg
 import pyarrow as pa
@@ -19,10 +21,14 @@ _LONGEST_LOOK_UP_MS = 10_000
 
 
 class SourceRows:
-    """Looks rows up at any source. Called by the lane's applying thread only."""
+    """Looks rows up at any source. Called by the lane's applying thread only.
 
-    def __init__(self, sources: Sources) -> None:
+    `publications` by source: whose columns are read; of a source without one all.
+    """
+
+    def __init__(self, sources: Sources, publications: Mapping[str, str] = MappingProxyType({})) -> None:
         self._sources = sources
+        self._publications = publications
         self._connections: dict[str, PlainConnection] = {}
 
     def fetch(self, name: str, relation: Relation, keys: pa.Table, xids: frozenset[int]) -> Found:
@@ -31,10 +37,9 @@ class SourceRows:
 
     def look_up(self, name: str, table: str, keys: pa.Table, xids: frozenset[int]) -> Found:
         """As `fetch`, for a table by its name."""
-        row_filter = self._sources[name].row_filters.get(table)
         try:
             with naming(name):
-                found = self._look_up(name, table, keys, xids, row_filter)
+                found = self._look_up(name, table, keys, xids)
         except CausewayError:
             self._close(name)
             raise
@@ -54,15 +59,22 @@ class SourceRows:
         for name in list(self._connections):
             self._close(name)
 
-    def _look_up(self, name: str, table: str, keys: pa.Table, xids: frozenset[int], row_filter: str | None) -> LookedUp:
+    def _look_up(self, name: str, table: str, keys: pa.Table, xids: frozenset[int]) -> LookedUp:
         """Look up once more on a new connection where the open one has died since it was used last."""
         fresh = name not in self._connections
+        row_filter, publication = self._sources[name].row_filters.get(table), self._publications.get(name)
+
+        def once() -> LookedUp:
+            return look_up(
+                self.connection(name), table, keys, xids=xids, row_filter=row_filter, publication=publication
+            )
+
         try:
-            return look_up(self.connection(name), table, keys, xids=xids, row_filter=row_filter)
+            return once()
         except CausewayError:
             if fresh or not self._connections[name].closed:
                 raise
-            return look_up(self.connection(name), table, keys, xids=xids, row_filter=row_filter)
+            return once()
 
     def _close(self, name: str) -> None:
         connection = self._connections.pop(name, None)

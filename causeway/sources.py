@@ -20,6 +20,7 @@ from cdc.relation import Relation
 from cdc.rows import fetch_rows
 from cdc.table_catalog import table_facts
 from cdc.table_facts import AskCatalog, TableFacts
+from cdc.wanted import Wanted
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings, SourceRole, SourceSettings, TableSettings
 
@@ -82,14 +83,20 @@ def _history_of(source: SourceSettings, table: str) -> str | None:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Put the source's name before the message of every error that passes: a driver does not know it."""
+    """Put the source's name before the message of every error that passes, and into its hint's commands: a driver does not know it."""
     try:
         yield
     except CausewayError as error:
         if not error.message.startswith(f"{name}: "):
             error.message = f"{name}: {error.message}"
             error.objects.setdefault("source", name)
+        name_in_hint(error, name)
         raise
+
+
+def name_in_hint(error: CausewayError, name: str) -> None:
+    """Put a source's name into the commands of a hint: `causeway slots plan SOURCE` can be run as it is then."""
+    error.hint = error.hint.replace(" SOURCE", f" {name}")
 
 
 def describe_sources(
@@ -119,8 +126,10 @@ def current_ends(sources: Sources) -> dict[str, Lsn]:
     return ends
 
 
-def reader_for(settings: Settings, name: str, lane: Lane, wake: threading.Event) -> PostgresReader:
-    """Return the reader of one source in one lane, not yet open."""
+def reader_for(
+    settings: Settings, name: str, lane: Lane, wake: threading.Event, wanted: Callable[[], Wanted] | None = None
+) -> PostgresReader:
+    """Return the reader of one source in one lane, not yet open. `wanted`: what it reads of the source, else everything."""
     slot = settings.slot_name(name, lane)
     return PostgresReader(
         name,
@@ -131,6 +140,7 @@ def reader_for(settings: Settings, name: str, lane: Lane, wake: threading.Event)
         wake,
         why_dropped=lambda: RunFolder(settings.run_dir).why_dropped(slot),
         typed_copies=lane is Lane.ANALYTICAL,
+        wanted=wanted,
     )
 
 

@@ -19,7 +19,8 @@ from cdc.relation import Column, Relation, ReplicaIdentity
 from cdc.type_catalog import described_types
 from config.errors import CausewayError, ErrorKind
 
-# One row a column, in the table's order: as pgoutput announces it, without generated and dropped columns. A domain has its
+# One row a column, in the table's order: as pgoutput announces it, without generated and dropped columns, and where a publication is
+# given without those that its column list leaves out. A domain has its
 # base type's name, its own OID. The key is what logicalrep_write_attrs (src/backend/replication/logical/proto.c) flags: an index's
 # INCLUDEd columns are not part of it.
 _COLUMNS = """
@@ -38,11 +39,17 @@ SELECT n.nspname, c.relname, c.oid::int8, c.relkind::text, c.relreplident::text,
 FROM unnest(%s::text[], %s::text[]) AS wanted (schema_name, table_name)
 JOIN pg_namespace n ON n.nspname = wanted.schema_name
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.table_name AND c.relkind IN ('r', 'p')
+LEFT JOIN LATERAL (
+    SELECT true AS listed, r.prattrs::int2[] AS columns FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
+    WHERE p.pubname = %s AND r.prrelid = c.oid
+) AS published ON true
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+    AND (published.columns IS NULL OR a.attnum = ANY (published.columns))
 LEFT JOIN bottom b ON b.oid = a.atttypid
 LEFT JOIN pg_index identity ON identity.indrelid = c.oid AND identity.indisvalid
     AND CASE c.relreplident WHEN 'd' THEN identity.indisprimary WHEN 'i' THEN identity.indisreplident END
 LEFT JOIN pg_index primary_key ON primary_key.indrelid = c.oid AND primary_key.indisprimary
+WHERE %s::text IS NULL OR published.listed
 ORDER BY c.oid, a.attnum
 """
 
@@ -106,12 +113,21 @@ def log_end(connection: PlainConnection) -> Lsn:
     return Lsn.parse(row[0])
 
 
-def describe(connection: PlainConnection, tables: Sequence[str]) -> tuple[Relation, ...]:
-    """Describe the tables (each schema.table) in the order given.
+def describe(
+    connection: PlainConnection, tables: Sequence[str], publication: str | None = None
+) -> tuple[Relation, ...]:
+    """Describe the tables (each schema.table) in the order given, as a publication has them where one is given.
 
-    CausewayError SCHEMA names every table that does not exist, or is no table.
+    CausewayError SCHEMA names every table that does not exist, is no table, or is not published.
     """
-    relations, missing = find_described(connection, tables)
+    relations, missing = find_described(connection, tables, publication)
+    if missing and publication is not None:
+        raise CausewayError(
+            ErrorKind.SCHEMA,
+            f"no such table in publication {publication}: {', '.join(missing)}.",
+            hint="`causeway slots plan SOURCE` prints what publishes it, if the table is there.",
+            table=missing[0],
+        )
     if missing:
         raise CausewayError(
             ErrorKind.SCHEMA,
@@ -122,10 +138,12 @@ def describe(connection: PlainConnection, tables: Sequence[str]) -> tuple[Relati
     return relations
 
 
-def find_described(connection: PlainConnection, tables: Sequence[str]) -> tuple[tuple[Relation, ...], tuple[str, ...]]:
-    """Describe those of the tables that exist; return the names of the others, too."""
+def find_described(
+    connection: PlainConnection, tables: Sequence[str], publication: str | None = None
+) -> tuple[tuple[Relation, ...], tuple[str, ...]]:
+    """Describe those of the tables that exist, and are in the publication where one is given; return the names of the others, too."""
     names = [table.split(".", 1) for table in tables]
-    parameters = ([schema for schema, _ in names], [table for _, table in names])
+    parameters = ([schema for schema, _ in names], [table for _, table in names], publication, publication)
     rows = _query(connection, _COLUMNS, parameters, "describing the captured tables")
     found = {f"{key[0]}.{key[1]}": _relation(list(group)) for key, group in groupby(rows, key=itemgetter(0, 1))}
     missing = tuple(table for table in tables if table not in found)

@@ -1,4 +1,4 @@
-"""Publications: exactly the configured tables of a lane, by name, and what must hold before one is created.
+"""Publications: what a lane wants of a source (`cdc.wanted`), by name, and what must hold before one is created.
 
 A publication acts on the source's own statements: a published table without replica identity, or a row filter over columns
 outside of it, makes UPDATE and DELETE fail there. So both are refused before, or in the same transaction.
@@ -7,7 +7,7 @@ Source: PostgreSQL documentation, CREATE PUBLICATION, notes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -16,6 +16,7 @@ from psycopg import sql
 from cdc.connection import PlainConnection
 from cdc.driver_errors import translate
 from cdc.relation import Relation
+from cdc.wanted import PublishedTable, Wanted, with_identities
 from config.errors import CausewayError, ErrorKind
 
 _PUBLICATION = """
@@ -25,34 +26,35 @@ SELECT p.puballtables, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtrun
 FROM pg_publication p WHERE p.pubname = %s
 """
 _TABLES = """
-SELECT n.nspname || '.' || c.relname, r.prattrs IS NOT NULL, pg_get_expr(r.prqual, r.prrelid)
+SELECT n.nspname || '.' || c.relname, pg_get_expr(r.prqual, r.prrelid), (
+    SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+    WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[]))
 FROM pg_publication p
 JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE p.pubname = %s ORDER BY 1
 """
-_FILTER_COLUMNS = """
-SELECT n.nspname || '.' || c.relname, a.attname
+# By the filter's own tree: pg_depend does not tell its columns from those of a column list.
+_FILTER_COLUMNS = r"""
+SELECT DISTINCT n.nspname || '.' || c.relname, a.attname
 FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
-JOIN pg_depend d ON d.classid = 'pg_publication_rel'::regclass AND d.objid = r.oid
-    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = r.prrelid AND d.refobjsubid > 0
-JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+CROSS JOIN regexp_matches(r.prqual::text, ':varattno (\d+)', 'g') AS variable (attnum)
+JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = variable.attnum[1]::int2
 JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE p.pubname = %s
+WHERE p.pubname = %s ORDER BY 2
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publication:
-    """A publication as it is: `filters` has an entry for each table, None where it has no row filter."""
+    """A publication as it is; `tables` by name."""
 
     name: str
     all_tables: bool
     all_operations: bool
     via_root: bool
     generated_columns: bool
-    filters: Mapping[str, str | None]
-    column_lists: tuple[str, ...]
+    tables: Mapping[str, PublishedTable]
 
 
 def find_publication(connection: PlainConnection, name: str) -> Publication | None:
@@ -70,23 +72,43 @@ def find_publication(connection: PlainConnection, name: str) -> Publication | No
         all_operations=row[1],
         via_root=row[2],
         generated_columns=row[4],
-        filters={table: condition for table, _, condition in tables},
-        column_lists=tuple(table for table, listed, _ in tables if listed),
+        tables={
+            table: PublishedTable(name=table, row_filter=condition, columns=None if columns is None else tuple(columns))
+            for table, condition, columns in tables
+        },
     )
 
 
-def differences(publication: Publication, tables: Sequence[str], row_filters: Mapping[str, str]) -> list[str]:
-    """Return in words how a publication differs from what the settings ask for; empty where it does not.
+def differences(publication: Publication, wanted: Wanted) -> list[str]:
+    """Return in words how a publication differs from what a lane wants (`with_identities`); empty where it will do."""
+    return lacking(publication, wanted.tables) + amiss(publication, wanted)
+
+
+def lacking(publication: Publication, tables: Iterable[PublishedTable]) -> list[str]:
+    """Return in words which tables and columns a publication does not have."""
+    found = []
+    for table in tables:
+        published = publication.tables.get(table.name)
+        if published is None:
+            found.append(f"misses {table.name}")
+        elif published.columns is not None and table.columns is None:
+            found.append(f"has a column list on {table.name}")
+        elif published.columns is not None and (missing := _beyond(table.columns, published.columns)):
+            found.append(f"does not publish {', '.join(missing)} of {table.name}")
+    return found
+
+
+def amiss(publication: Publication, wanted: Wanted) -> list[str]:
+    """Return in words what a publication does otherwise than a lane wants, besides what it lacks.
 
     Of row filters only their presence is compared: Postgres keeps them parsed, and prints them in its own way.
     """
-    published = publication.filters
-    found = [f"misses {table}" for table in tables if table not in published]
-    found += [f"has {table}, which is not configured" for table in published if table not in tables]
-    for table in published.keys() & set(tables):
-        if (published[table] is None) != (table not in row_filters):
-            found.append(f"has {'no' if table in row_filters else 'a'} row filter on {table}")
-    found += [f"has a column list on {table}" for table in publication.column_lists]
+    published, tables = publication.tables, {table.name: table for table in wanted.tables}
+    found = [f"has {name}, which is not configured" for name in published if wanted.exact and name not in tables]
+    for name in published.keys() & tables.keys():
+        row_filter = tables[name].row_filter
+        if (published[name].row_filter is None) != (row_filter is None):
+            found.append(f"has {'no' if row_filter else 'a'} row filter on {name}")
     if publication.all_tables:
         found.append("is FOR ALL TABLES or for all tables of a schema")
     if not publication.all_operations:
@@ -98,35 +120,55 @@ def differences(publication: Publication, tables: Sequence[str], row_filters: Ma
     return found
 
 
-def check_publication(
-    connection: PlainConnection, name: str, tables: Sequence[str], row_filters: Mapping[str, str]
-) -> bool:
-    """Return whether the publication exists; CausewayError SCHEMA where it is not as the settings ask for."""
+def excess(publication: Publication, wanted: Wanted) -> list[str]:
+    """Return the tables that a publication has, or has more columns of, than a lane wants (`with_identities`)."""
+    tables = {table.name: table for table in wanted.tables}
+    return [
+        name
+        for name, published in publication.tables.items()
+        if name not in tables or _beyond(published.columns, tables[name].columns) != ()
+    ]
+
+
+def _beyond(columns: tuple[str, ...] | None, others: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return the columns that are not among the others; None, which stands for all columns, where that can't be said by name."""
+    if others is None:
+        return ()
+    return None if columns is None else tuple(name for name in columns if name not in others)
+
+
+def check_publication(connection: PlainConnection, name: str, wanted: Wanted, *, may_lack: bool = False) -> bool:
+    """Return whether the publication exists; CausewayError SCHEMA where it is not as the lane wants it.
+
+    may_lack: tables and columns may be missing; whoever reads them is told by name.
+    """
     publication = find_publication(connection, name)
     if publication is None:
         return False
-    wrong = differences(publication, tables, row_filters)
+    wrong = amiss(publication, wanted) if may_lack else differences(publication, with_identities(connection, wanted))
     if wrong:
         raise CausewayError(
             ErrorKind.SCHEMA,
             f"publication {name} {', '.join(wrong)}.",
-            hint="`causeway slots plan` prints the statements that mend it; a table that was missing needs a new snapshot.",
+            hint="`causeway slots plan SOURCE` prints the statements that mend it; a table that was missing needs a new snapshot.",
             publication=name,
         )
     return True
 
 
-def create_statement(name: str, tables: Sequence[str], row_filters: Mapping[str, str]) -> sql.Composed:
-    """Build CREATE PUBLICATION for these tables (each schema.table)."""
+def create_statement(name: str, tables: Sequence[PublishedTable]) -> sql.Composed:
+    """Build CREATE PUBLICATION for these tables."""
     return sql.SQL(
-        "CREATE PUBLICATION {} FOR TABLE {} WITH (publish = 'insert, update, delete, truncate',"
-        " publish_via_partition_root = true)"
-    ).format(sql.Identifier(name), _table_list(tables, row_filters))
+        "CREATE PUBLICATION {}{} WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)"
+    ).format(sql.Identifier(name), sql.SQL(" FOR TABLE {}").format(_table_list(tables)) if tables else sql.SQL(""))
 
 
-def set_statement(name: str, tables: Sequence[str], row_filters: Mapping[str, str]) -> sql.Composed:
-    """Build ALTER PUBLICATION ... SET TABLE: exactly these tables from now on."""
-    return sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(sql.Identifier(name), _table_list(tables, row_filters))
+def set_statement(name: str, tables: Sequence[PublishedTable], before: Iterable[str] = ()) -> sql.Composed:
+    """Build ALTER PUBLICATION ... SET TABLE: exactly these tables from now on; DROP TABLE of those before where there are none."""
+    if tables:
+        return sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(sql.Identifier(name), _table_list(tables))
+    dropped = sql.SQL(", ").join(sql.SQL("ONLY {}").format(table_identifier(table)) for table in before)
+    return sql.SQL("ALTER PUBLICATION {} DROP TABLE {}").format(sql.Identifier(name), dropped)
 
 
 def options_statement(publication: Publication) -> sql.Composed:
@@ -158,11 +200,14 @@ def table_identifier(table: str) -> sql.Identifier:
     return sql.Identifier(*table.split(".", 1))
 
 
-def _table_list(tables: Sequence[str], row_filters: Mapping[str, str]) -> sql.Composed:
-    return sql.SQL(", ").join(_table(table, row_filters.get(table)) for table in tables)
+def _table_list(tables: Sequence[PublishedTable]) -> sql.Composed:
+    return sql.SQL(", ").join(_table(table) for table in tables)
 
 
-def _table(table: str, row_filter: str | None) -> sql.Composed:
+def _table(table: PublishedTable) -> sql.Composed:
+    listed: sql.Composable = sql.SQL("")
+    if table.columns is not None:
+        listed = sql.SQL(" ({})").format(sql.SQL(", ").join(map(sql.Identifier, table.columns)))
     # The filter is SQL of the settings, reviewed with them, as a mapping is.
-    condition = sql.SQL(f" WHERE ({row_filter})") if row_filter else sql.SQL("")
-    return sql.SQL("ONLY {}{}").format(table_identifier(table), condition)
+    condition = sql.SQL(f" WHERE ({table.row_filter})" if table.row_filter else "")
+    return sql.SQL("ONLY {}{}{}").format(table_identifier(table.name), listed, condition)

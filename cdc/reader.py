@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cdc import preconditions, publications, server_settings, slots
 from cdc.batch import BatchKind, ChangeBatch, Position
-from cdc.catalog import ServerFacts, check_identities, describe, server_facts
+from cdc.catalog import ServerFacts, check_identities, describe, find_described, server_facts
 from cdc.column_types import ColumnType
 from cdc.connection import PlainConnection, connect
 from cdc.decoder import Decoded, StreamDecoder
@@ -32,6 +32,7 @@ from cdc.snapshot_copier import TableProgress
 from cdc.table_troubles import find_capturable, to_compare
 from cdc.timelines import switch_points
 from cdc.type_catalog import described_types, needs_catalog
+from cdc.wanted import Wanted, everything
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from config.settings import CaptureSettings, Lane, SourceSettings
@@ -42,6 +43,7 @@ class PostgresReader:
 
     `wake` is set whenever poll() may have something: a batch or an error. `why_dropped`: why the guard dropped the slot, or nothing.
     `typed_copies`: the snapshot's rows come as typed values where that is exact (`cdc.batch.TableChanges`).
+    `wanted`: what is read of the source, asked for whenever it is opened; without it everything.
     """
 
     def __init__(
@@ -55,9 +57,11 @@ class PostgresReader:
         *,
         why_dropped: Callable[[], str] = str,
         typed_copies: bool = False,
+        wanted: Callable[[], Wanted] | None = None,
     ) -> None:
         self._why_dropped = why_dropped
         self._typed_copies = typed_copies
+        self._wanted = wanted or (lambda: everything(settings, lane))
         self.name = name
         self.lane = lane
         self.slot = slot
@@ -161,7 +165,8 @@ class PostgresReader:
         self._state = advance(self._state, ReaderEvent.OPEN)
         self._reset(until)
         try:
-            relations, facts = self._check(position)
+            wanted = self._wanted()
+            relations, facts = self._check(position, wanted)
         except CausewayError as error:
             self._state = advance(self._state, ReaderEvent.ERROR)
             error.objects.setdefault("source", self.name)
@@ -174,7 +179,7 @@ class PostgresReader:
             self._state = advance(self._state, ReaderEvent.CHECKED_POSITION)
             self._handed_out = self._confirmed = position.lsn
             self._decoder = self._new_decoder(relations, position.lsn)
-        self._receiving = self._receive(position, facts)
+        self._receiving = self._receive(position, facts, wanted)
         return relations
 
     def poll(self) -> ChangeBatch | None:
@@ -238,7 +243,7 @@ class PostgresReader:
         self._holding = self._look_again = False
         self._confirmed = self._handed_out = self._server_end = ZERO
 
-    def _check(self, position: Position | None) -> tuple[tuple[Relation, ...], ServerFacts]:
+    def _check(self, position: Position | None, wanted: Wanted) -> tuple[tuple[Relation, ...], ServerFacts]:
         with connect(self._settings.connection, application_name=f"causeway {self.name} check") as connection:
             facts = server_facts(connection)
             found = next(iter(slots.status(connection, [self.slot])), None)
@@ -249,8 +254,12 @@ class PostgresReader:
             preconditions.check_slot(found, position, self.slot, facts, dropped=self._why_dropped())
             if position is not None and found is not None:
                 preconditions.check_gap(position, found)
-            relations = self._described(connection, position)
-            self._check_publication(connection, position)
+            relations = self._described(connection, position, wanted)
+            self._check_publication(connection, position, wanted)
+            if position is None:
+                # Publication before slot: a slot decodes with the catalogs of its time.
+                slots.create(connection, self._settings, self.lane, self.slot, wanted)
+                failpoint("reader.slot_created")
             return relations, facts
 
     def _failed_over(self, position: Position, facts: ServerFacts, found: slots.SlotStatus | None) -> bool:
@@ -262,20 +271,27 @@ class PostgresReader:
         preconditions.check_failover(position, facts, ends)
         return True
 
-    def _described(self, connection: PlainConnection, position: Position | None) -> tuple[Relation, ...]:
-        """The captured tables. Once the mirror has them, one that is in trouble does not hold up the others."""
+    def _described(
+        self, connection: PlainConnection, position: Position | None, wanted: Wanted
+    ) -> tuple[Relation, ...]:
+        """The wanted tables. Once the mirror has them, one that is in trouble does not hold up the others; nor does one that the
+        operational lane's publication has not: the mappings that read it say so.
+        """
         self.troubles = {}
-        if position is None or self.lane is not Lane.ANALYTICAL:
-            relations = describe(connection, self._settings.table_names)
-            check_identities(relations)
+        if position is not None and wanted.exact:
+            relations, self.troubles = find_capturable(connection, self.name, self.slot, wanted.names)
             return relations
-        relations, self.troubles = find_capturable(connection, self.slot, self._settings.table_names)
+        if position is None:
+            relations = describe(connection, wanted.names)
+        else:
+            relations, _ = find_described(connection, wanted.names, self.slot)
+        check_identities(relations)
         return relations
 
-    def _check_publication(self, connection: PlainConnection, position: Position | None) -> None:
-        filters = slots.wanted_filters(self._settings, self.lane)
-        tables = to_compare(connection, self.slot, self._settings.table_names, tuple(self.troubles))
-        exists = publications.check_publication(connection, self.slot, tables, filters)
+    def _check_publication(self, connection: PlainConnection, position: Position | None, wanted: Wanted) -> None:
+        compared = wanted.only(to_compare(connection, self.slot, wanted.names, tuple(self.troubles)))
+        may_lack = position is not None and not wanted.exact
+        exists = publications.check_publication(connection, self.slot, compared, may_lack=may_lack)
         if not exists and position is not None:
             raise CausewayError(
                 ErrorKind.SCHEMA,
@@ -283,17 +299,14 @@ class PostgresReader:
                 hint="`causeway slots rebuild SOURCE` makes it again, and writes only what differs.",
                 publication=self.slot,
             )
-        if position is None:
-            # Publication before slot: a slot decodes with the catalogs of its time.
-            slots.create(connection, self._settings, self.lane, self.slot)
-            failpoint("reader.slot_created")
 
-    def _receive(self, position: Position | None, facts: ServerFacts) -> Receiving:
+    def _receive(self, position: Position | None, facts: ServerFacts, wanted: Wanted) -> Receiving:
         task = Task(
             name=self.name,
             settings=self._settings,
             lane=self.lane,
             slot=self.slot,
+            wanted=wanted,
             capture=self._capture,
             start=None if position is None else position.lsn,
             until=self._until,

@@ -14,9 +14,9 @@ from cdc.driver_errors import translate
 from cdc.exported_snapshot import consistent_view
 from cdc.handover import Handover
 from cdc.lsn import ZERO, Lsn
-from cdc.slots import wanted_filters
 from cdc.snapshot_copier import SnapshotCopier, TableProgress
 from cdc.stream import StreamReceiver, identify
+from cdc.wanted import Wanted
 from config.errors import CausewayError, ErrorKind
 from config.settings import CaptureSettings, Lane, SourceSettings
 
@@ -35,6 +35,7 @@ class Task:
     settings: SourceSettings
     lane: Lane
     slot: str
+    wanted: Wanted
     capture: CaptureSettings
     start: Lsn | None
     until: Lsn | None
@@ -159,9 +160,7 @@ class Receiving:
             stopped=self._stop.is_set,
         ) as view:
             self._copier = copier
-            copier.copy(
-                view, task.settings.connection, task.settings.table_names, wanted_filters(task.settings, task.lane)
-            )
+            copier.copy(view, task.settings.connection, task.wanted, None if task.wanted.exact else task.slot)
             return view.lsn
 
     @property

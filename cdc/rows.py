@@ -49,11 +49,13 @@ def look_up(
     *,
     xids: Collection[int] = (),
     row_filter: str | None = None,
+    publication: str | None = None,
 ) -> LookedUp:
     """Return the rows of a table (schema.table) with these keys, in a view that shows all of the transactions `xids`.
 
     keys: the key columns by name, as text (n rows). row_filter: rows that do not fulfil it are not there, as in the stream.
-    CausewayError: SCHEMA where the table or a key column is not there any more; TRANSIENT where a transaction stays invisible.
+    publication: whose columns are read; None for all. CausewayError: SCHEMA where the table or a key column is not there any more;
+    TRANSIENT where a transaction stays invisible.
     """
     deadline = time.monotonic() + _LONGEST_WAIT_S
     wait_s = _FIRST_WAIT_S
@@ -61,7 +63,7 @@ def look_up(
         with _one_view(connection, table) as snapshot:
             seen = Visibility.parse(snapshot, "0/0")
             if all(seen.sees(xid) for xid in xids):
-                (relation,) = describe(connection, [table])
+                (relation,) = describe(connection, [table], publication)
                 rows = fetch_rows(connection, relation, keys, row_filter=row_filter)
                 (as_of,) = connection.execute(_END).fetchall()[0]
                 return LookedUp(relation=relation, rows=rows, visibility=Visibility.parse(snapshot, as_of))

@@ -9,26 +9,37 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from cdc import slots
+from cdc import publications, slots
 from cdc.catalog import describe, server_facts
 from cdc.connection import PlainConnection, Row
 from cdc.driver_errors import translate
 from cdc.server_settings import Advice, advise
 from cdc.slots import Step
 from cdc.snapshot import output_functions
+from cdc.wanted import Wanted, everything, with_identities
 from config.settings import Lane, SourceSettings
 
 # What a DBA asks first. The figure is measured by `make bench`: docs/reference/benchmarks.md.
 TWO_SLOTS = (
-    "Each slot has a walsender of its own, which decodes the whole log by itself: the second slot costs the source the decoding"
-    " once more, and less of the sending. `make bench` measures it: docs/reference/benchmarks.md."
+    "Each slot has a walsender of its own, which decodes the whole log by itself. What the second one costs depends on what is published"
+    " to it, and that is why the operational publication is narrow: with a tenth of the changes published, its walsender took 0.35 of"
+    " the CPU of one with all of them (docs/reference/benchmarks.md; `make bench` measures it)."
 )
+_EXACTLY = "Exactly the tables that each lane reads, one publication a lane. Only the tables' owner can publish them."
+# Tried on 15 to 18: tests/integration/cdc/test_column_lists.py.
+_LISTS = (
+    "WARNING: as long as {publication} lists columns of a table, PostgreSQL refuses to drop a listed column (with CASCADE the table"
+    " leaves the publication) and to change its type; and after REPLICA IDENTITY FULL, or another key, it refuses the table's UPDATE and"
+    " DELETE. Before such a change, publish the table whole, and run this plan again behind it:"
+    " {statement};  The setting `column_lists: false` does without the lists, and publishes these tables whole."
+)
+_MORE = "{publication} has more of {tables} than the lane reads. That does no harm but costs the walsender's CPU; this narrows it: {statement};"
 
 _ADMINISTRATOR = "an administrator"
 _ROLE_TITLE = "The role"
@@ -96,8 +107,16 @@ def role_of(settings: SourceSettings) -> str:
     return str(given or os.environ.get("PGUSER") or getpass.getuser())
 
 
-def plan(connection: PlainConnection, settings: SourceSettings, lanes: Mapping[Lane, str]) -> Plan:
-    """Return what is missing for these lanes (with their slots' names); CausewayError SCHEMA for a table that is missing."""
+def plan(
+    connection: PlainConnection,
+    settings: SourceSettings,
+    lanes: Mapping[Lane, str],
+    wanted: Mapping[Lane, Wanted] | None = None,
+) -> Plan:
+    """Return what is missing for these lanes (with their slots' names); CausewayError SCHEMA for a table that is missing.
+
+    `wanted`: what each lane wants published, else everything.
+    """
     facts = server_facts(connection)
     role = role_of(settings)
     relations = describe(connection, settings.table_names)
@@ -109,7 +128,9 @@ def plan(connection: PlainConnection, settings: SourceSettings, lanes: Mapping[L
         _role_section(connection, role, facts.database),
         _grants(connection, role, tables, sorted(_type_schemas(connection, relations))),
         _identities(connection, oids),
-        _publications(connection, settings, lanes, owners),
+        _publications(
+            connection, lanes, {lane: everything(settings, lane) for lane in lanes} | dict(wanted or {}), owners
+        ),
         _slots(connection, settings, lanes),
     ]
     advice = advise(connection, settings, len(lanes) - len(made))
@@ -196,21 +217,32 @@ def _identities(connection: PlainConnection, oids: Sequence[int]) -> Section:
 
 
 def _publications(
-    connection: PlainConnection, settings: SourceSettings, lanes: Mapping[Lane, str], owners: Sequence[str]
+    connection: PlainConnection, lanes: Mapping[Lane, str], wanted: Mapping[Lane, Wanted], owners: Sequence[str]
 ) -> Section:
     who = f"{owners[0]}, who owns the tables and needs CREATE on the database" if len(owners) == 1 else ""
     who = who or f"an administrator: the tables belong to {', '.join(owners)}"
     steps = tuple(
         Step(statement=statement.as_string(connection), reason=reason, who=who)
         for lane, slot in lanes.items()
-        for statement, reason in slots.publication_steps(connection, settings, lane, slot)
+        for statement, reason in slots.publication_steps(connection, wanted[lane], lane, slot)
     )
-    notes = (
-        ("Exactly the captured tables, one publication a lane. Only the tables' owner can publish them.",)
-        if steps
-        else ()
-    )
-    return Section(title="Publications", notes=notes, steps=steps)
+    notes = [note for lane, slot in lanes.items() for note in _publication_notes(connection, wanted[lane], slot)]
+    return Section(title="Publications", notes=(*((_EXACTLY,) if steps else ()), *notes), steps=steps)
+
+
+def _publication_notes(connection: PlainConnection, wanted: Wanted, slot: str) -> list[str]:
+    """What a column list does to the table's own statements; and what narrows a publication that has more than is read."""
+    listed = with_identities(connection, wanted)
+    found = publications.find_publication(connection, slot)
+    notes = []
+    if any(table.columns is not None for table in listed.tables):
+        whole = replace(listed, tables=tuple(replace(table, columns=None) for table in listed.tables))
+        statement = publications.set_statement(slot, whole.tables).as_string(connection)
+        notes.append(_LISTS.format(publication=slot, statement=statement))
+    if found is not None and not wanted.exact and (more := publications.excess(found, listed)):
+        statement = publications.set_statement(slot, listed.tables, found.tables).as_string(connection)
+        notes.append(_MORE.format(publication=slot, tables=", ".join(more), statement=statement))
+    return notes
 
 
 def _slots(connection: PlainConnection, settings: SourceSettings, lanes: Mapping[Lane, str]) -> Section:

@@ -19,6 +19,7 @@ from cdc.connection import PlainConnection, Row
 from cdc.driver_errors import translate
 from cdc.lsn import ZERO, Lsn
 from cdc.server_settings import FAILOVER_VERSION, check_server
+from cdc.wanted import Wanted, everything, with_identities
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, SourceSettings
 
@@ -131,22 +132,28 @@ def _lsn(text: str | None) -> Lsn | None:
     return None if text is None else Lsn.parse(text)
 
 
-def missing(connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str) -> list[Step]:
+def missing(
+    connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str, wanted: Wanted | None = None
+) -> list[Step]:
     """Return what is missing for a lane, in the order in which it must be made; changes nothing.
 
-    CausewayError: SCHEMA (a table is missing or has no key), SERVER_SETTINGS, PRIVILEGE.
+    `wanted`: what it wants published, else everything. CausewayError: SCHEMA (a table is missing or has no key), SERVER_SETTINGS,
+    PRIVILEGE.
     """
     return [
         Step(statement=text.as_string(connection), reason=reason)
-        for text, reason in _missing(connection, settings, lane, slot)
+        for text, reason in _missing(connection, settings, lane, slot, wanted or everything(settings, lane))
     ]
 
 
-def create(connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str) -> list[Step]:
+def create(
+    connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str, wanted: Wanted | None = None
+) -> list[Step]:
     """Make what `missing` lists and return it. The publication comes first: a slot decodes with the catalog of its time."""
     done = []
+    wanted = wanted or everything(settings, lane)
     on_standby = server_facts(connection).in_recovery
-    for statement, reason in _missing(connection, settings, lane, slot):
+    for statement, reason in _missing(connection, settings, lane, slot, wanted):
         text = statement.as_string(connection)
         if on_standby and "PUBLICATION" in text.split(" ")[1]:
             raise _on_primary(slot, text)
@@ -155,7 +162,7 @@ def create(connection: PlainConnection, settings: SourceSettings, lane: Lane, sl
                 if on_standby:
                     connection.execute(_STANDBY_PATIENCE)
                 connection.execute(statement)
-                relations = describe(connection, settings.table_names)
+                relations = describe(connection, wanted.names)
                 publications.check_filters(connection, slot, relations)
         except psycopg.Error as error:
             hint = _STANDBY_HINT if on_standby and isinstance(error, psycopg.errors.QueryCanceled) else ""
@@ -214,11 +221,6 @@ def in_use(slot: str, pid: int) -> CausewayError:
     )
 
 
-def wanted_filters(settings: SourceSettings, lane: Lane) -> dict[str, str]:
-    """Return the row filters of a lane's publication: only the operational lane has them."""
-    return settings.row_filters if lane is Lane.OPERATIONAL else {}
-
-
 def slot_statement(slot: str, *, failover: bool) -> sql.Composed:
     """Build the call that makes a slot."""
     if failover:
@@ -227,23 +229,31 @@ def slot_statement(slot: str, *, failover: bool) -> sql.Composed:
 
 
 def publication_steps(
-    connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str
+    connection: PlainConnection, wanted: Wanted, lane: Lane, slot: str
 ) -> list[tuple[sql.Composed, str]]:
-    """Return what makes or mends a lane's publication; nothing where it is as the settings ask for."""
-    tables, filters = settings.table_names, wanted_filters(settings, lane)
+    """Return what makes or mends a lane's publication; nothing where it has all that the lane wants."""
+    wanted = with_identities(connection, wanted)
     publication = publications.find_publication(connection, slot)
     if publication is None:
-        reason = f"the {lane.value} lane reads {len(tables)} tables"
-        return [(publications.create_statement(slot, tables, filters), reason)]
-    wrong = publications.differences(publication, tables, filters)
+        which = f"reads {len(wanted.tables)} tables" if wanted.exact else _what_it_reads(wanted)
+        return [(publications.create_statement(slot, wanted.tables), f"the {lane.value} lane {which}")]
+    wrong = publications.differences(publication, wanted)
     if not wrong:
         return []
-    steps = [(publications.set_statement(slot, tables, filters), f"the publication {', '.join(wrong)}")]
+    steps = []
+    if wanted.tables:
+        steps.append((publications.set_statement(slot, wanted.tables), f"the publication {', '.join(wrong)}"))
     if not (publication.via_root and publication.all_operations and not publication.generated_columns):
         steps.append(
             (publications.options_statement(publication), "every operation, partitions under their root's name")
         )
     return steps
+
+
+def _what_it_reads(wanted: Wanted) -> str:
+    narrow = sum(table.columns is not None for table in wanted.tables)
+    listed = f", of {narrow} the columns that they read and the key" if narrow else ""
+    return f"reads the {len(wanted.tables)} tables that its mappings read{listed}"
 
 
 def slot_steps(
@@ -258,12 +268,12 @@ def slot_steps(
 
 
 def _missing(
-    connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str
+    connection: PlainConnection, settings: SourceSettings, lane: Lane, slot: str, wanted: Wanted
 ) -> list[tuple[sql.Composed, str]]:
     slot_is_missing = slot_steps(connection, settings, lane, slot)
     check_server(connection, needs_slot=bool(slot_is_missing))
-    check_identities(describe(connection, settings.table_names))
-    return publication_steps(connection, settings, lane, slot) + slot_is_missing
+    check_identities(describe(connection, wanted.names))
+    return publication_steps(connection, wanted, lane, slot) + slot_is_missing
 
 
 def _drops(connection: PlainConnection, slot: str, exists: bool) -> list[tuple[sql.Composed, str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -29,6 +29,7 @@ from cdc.handover import Handover, SnapshotChunk, SnapshotEnd, TableCopied
 from cdc.relation import Relation
 from cdc.snapshot import CopyFrame, decode_copied, output_functions
 from cdc.snapshot_parts import PART_PAGES, Part, TableParts, divide
+from cdc.wanted import Wanted
 from config.failpoints import failpoint
 from config.settings import CaptureSettings, Connection
 
@@ -64,13 +65,15 @@ class SnapshotCopier:
     _rows: int = 0
     _began_at: float = 0.0
 
-    def copy(
-        self, view: ConsistentView, settings: Connection, tables: Sequence[str], row_filters: Mapping[str, str]
-    ) -> None:
-        """Hand over all rows that the view sees, then a SnapshotEnd; Interrupted where the reader is closed."""
-        relations = describe(view.connection, tables)
+    def copy(self, view: ConsistentView, settings: Connection, wanted: Wanted, publication: str | None = None) -> None:
+        """Hand over all rows that the view sees, then a SnapshotEnd; Interrupted where the reader is closed.
+
+        publication: whose columns are copied; None for all.
+        """
+        relations = describe(view.connection, wanted.names, publication)
         check_identities(relations)
         outputs = output_functions(view.connection, relations)
+        row_filters = {table.name: table.row_filter for table in wanted.tables if table.row_filter}
         divided = divide(view.connection, relations, outputs, row_filters, typed=self.typed, part_pages=self.part_pages)
         self._begin(divided)
         workers = min(self.capture.snapshot_workers, len(self._parts))

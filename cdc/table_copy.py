@@ -67,13 +67,16 @@ class CopiedChunk:
 class TableReader:
     """Reads chunks of one source's tables over an ordinary connection; used by one thread at a time.
 
-    `typed`: rows come as typed values where that is exact, but for their keys.
+    `publication`: whose columns are read; None for all. `typed`: rows come as typed values where that is exact, but for their keys.
     """
 
-    def __init__(self, connection: PlainConnection, source: str, lane: str, *, typed: bool) -> None:
+    def __init__(
+        self, connection: PlainConnection, source: str, lane: str, publication: str | None = None, *, typed: bool
+    ) -> None:
         self._connection = connection
         self._source = source
         self._lane = lane
+        self._publication = publication
         self._typed = typed
 
     def begin(self, table: str) -> tuple[Relation, Lsn, int]:
@@ -134,7 +137,7 @@ class TableReader:
         )
 
     def _described(self, table: str) -> Relation:
-        (relation,) = describe(self._connection, [table])
+        (relation,) = describe(self._connection, [table], self._publication)
         check_identities([relation])
         return relation
 

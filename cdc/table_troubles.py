@@ -15,7 +15,7 @@ from cdc.relation import Relation
 
 
 def find_capturable(
-    connection: PlainConnection, publication: str, tables: Sequence[str]
+    connection: PlainConnection, source: str, publication: str, tables: Sequence[str]
 ) -> tuple[tuple[Relation, ...], dict[str, str]]:
     """Return the tables that can be read on, and what is wrong with each of the others, to follow "the table public.orders"."""
     relations, missing = find_described(connection, tables)
@@ -23,8 +23,10 @@ def find_capturable(
     troubles |= {one.qualified_name: "has no key at the source" for one in relations if not one.key_columns}
     found = find_publication(connection, publication)
     for table in tables if found is not None else ():
-        if found is not None and table not in found.filters and table not in troubles:
-            troubles[table] = f"is not in the publication {publication}; `causeway slots plan` says how it gets there"
+        if found is not None and table not in found.tables and table not in troubles:
+            troubles[table] = (
+                f"is not in the publication {publication}; `causeway slots plan {source}` says how it gets there"
+            )
     return tuple(one for one in relations if one.qualified_name not in troubles), troubles
 
 
@@ -33,5 +35,5 @@ def to_compare(
 ) -> list[str]:
     """Return the tables that the publication must have: those in trouble only where it has them."""
     found = find_publication(connection, publication)
-    published = found.filters if found is not None else {}
+    published = found.tables if found is not None else {}
     return [table for table in tables if table not in troubled or table in published]

@@ -154,6 +154,11 @@ class SourceSettings(Model):
         " and wizards, of others none",
     )
     slot_prefix: Name = Field(default="causeway", description="slots and publications are named PREFIX_SOURCE_LANE")
+    column_lists: bool = Field(
+        default=True,
+        description="publish to the operational lane only the columns that its mappings read; false: whole tables, so that no"
+        " change of a column has to wait for the publication",
+    )
     failover: bool = Field(
         default=False, description="make slots that a standby keeps a copy of, from PostgreSQL 17 on"
     )

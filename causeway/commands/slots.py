@@ -53,9 +53,16 @@ def create(
     source: SourceArgument, config: ConfigOption = DEFAULT_CONFIG, lane: LaneOption = None, as_json: JsonOption = False
 ) -> None:
     """Make the publications and slots that `plan` prints, as far as the source's own role may; the rest is an administrator's."""
+    from causeway.publishing import wanted_of
+    from causeway.sources import with_tables
     from cdc import slots
 
-    _each_lane("create", slots.create, load_settings(config), source, lane, as_json=as_json)
+    settings = with_tables(load_settings(config), source)
+
+    def create_wanted(connection: Any, of_source: Any, of: Lane, slot: str) -> list[Any]:
+        return slots.create(connection, of_source, of, slot, wanted_of(settings, source, of))
+
+    _each_lane("create", create_wanted, settings, source, lane, as_json=as_json)
 
 
 @app.command("drop")

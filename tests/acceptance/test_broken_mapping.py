@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import psycopg
+import yaml
+
 from tests.fixtures.bridge import Bridge
 
 MAPPING = """-- mapping: places
@@ -61,3 +64,49 @@ def _wait_until(bridge: Bridge, state: str) -> None:
     while bridge.causeway("status", "--json").json["lanes"]["analytical"]["state"] != state:
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def test_a_mapping_that_needs_an_unpublished_column_names_it_and_the_command_that_publishes_it(
+    bridge: Bridge, tmp_path: Path
+) -> None:
+    file = tmp_path / "maps" / "places.sql"
+    file.parent.mkdir()
+    file.write_text(MAPPING)
+    shop = {"tables": ["public.places", "public.unread"]}
+    bridge.change_settings({"mappings": [str(file.parent)], "sources": {"shop": shop}})
+    caught_up = ("run", "--lane", "operational", "--until-caught-up")
+    publication = "causeway_shop_operational"
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        connection.execute("CREATE TABLE places (id int PRIMARY KEY, label text, code text, secret text)")
+        connection.execute("CREATE TABLE unread (id int PRIMARY KEY)")
+        planned = bridge.causeway("slots", "plan", "shop")
+        assert f'"{publication}" FOR TABLE ONLY "public"."places" ("id", "label") WITH' in planned.out
+        assert "that is why the operational publication is narrow" in planned.out
+        assert bridge.causeway(*caught_up).code == 0
+        assert bridge.causeway("slots", "create", "shop", "--lane", "operational", "--json").json["create"] == []
+        file.write_text(MAPPING.replace("label AS code", "code AS code"))
+        checked = bridge.causeway("check", "--json")
+        assert checked.code == 1
+        (finding,) = [each for each in checked.json["findings"] if not each["ok"]]
+        needs = f"places.sql:6: needs column code of public.places, which publication {publication} does not publish"
+        assert needs in finding["message"]
+        assert "`causeway slots create shop`" in finding["message"]
+        connection.execute("INSERT INTO places VALUES (1, 'Bay 1', 'B1', 'x')")
+        ran = bridge.causeway(*caught_up)
+        assert ran.code == 0, ran.err
+        assert needs in ran.err
+        lane = bridge.causeway("status", "--json").json["lanes"]["operational"]
+        assert needs in lane["mappings"][0]["problem"]
+        assert [(row["mapping"], row["rows"]) for row in lane["rows_to_read"]] == [("places", 1)]
+        alter = f'ALTER PUBLICATION "{publication}" SET TABLE ONLY "public"."places" ("id", "label", "code")'
+        assert f"{alter};" in bridge.causeway("slots", "plan", "shop").out
+        created = bridge.causeway("slots", "create", "shop", "--json")
+        assert [step["statement"] for step in created.json["create"] if step["lane"] == "operational"] == [alter]
+        assert bridge.causeway("check").code == 0
+        assert bridge.causeway(*caught_up).code == 0
+        lane = bridge.causeway("status", "--json").json["lanes"]["operational"]
+        assert (lane["mappings"], lane["rows_to_read"]) == ([], [])
+    state = yaml.safe_load(bridge.config.read_text())["state"]["connection"]["dsn"]
+    with psycopg.connect(state) as connection:
+        found = connection.execute("SELECT payload ->> 'code', origin FROM causeway.outbox").fetchall()
+    assert found == [("B1", "mapping")]

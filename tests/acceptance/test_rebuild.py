@@ -43,7 +43,7 @@ def test_a_slot_that_somebody_dropped_is_refused_until_it_is_rebuilt(bridge: Bri
     refused = bridge.causeway("run", "--lane", "analytical", "--until-caught-up")
     assert refused.code == 4, refused.err
     assert "causeway_shop_analytical" in refused.err
-    assert "causeway slots rebuild SOURCE" in refused.err
+    assert "causeway slots rebuild shop" in refused.err
     assert bridge.causeway("slots", "rebuild", "shop").code == 0
     bridge.catch_up()
     assert bridge.causeway("verify", "shop").code == 0

@@ -55,7 +55,7 @@ def test_a_publication_is_mended_to_exactly_the_configured_tables(database: Fres
         assert "misses public.B c" in steps[0].reason
         publication = publications.find_publication(connection, source.slot)
         assert publication is not None
-        assert list(publication.filters) == ["public.B c"]
+        assert list(publication.tables) == ["public.B c"]
         assert publication.all_operations
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from config.settings import Lane
 from tests.fixtures.capture import captured
+from tests.fixtures.operational_end import OperationalEnd
 from tests.fixtures.postgres import FreshDatabase
-from tests.integration.transforms.test_held_rows import OperationalEnd
 
 ORDERS = """-- mapping: orders
 -- entity: sales_order

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psycopg
-import pyarrow as pa
 import pytest
 
-from causeway.mapping_files import MappingFiles
-from causeway.reading_rows import RowReading
-from causeway.source_rows import SourceRows
-from cdc.batch import ChangeBatch, Position
-from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
-from config.settings import Connection, Lane, StateSettings
-from loaders.outbox import Outbox
 from loaders.rows_to_read import note_repaired
-from tests.fixtures.capture import CapturedDatabase, Replay, captured
+from tests.fixtures.capture import captured
+from tests.fixtures.operational_end import OperationalEnd
 from tests.fixtures.postgres import FreshDatabase
-from transforms.lastchanges import Found
-from transforms.mapper import BatchMapper
 
 PRODUCTS = """-- mapping: products
 -- entity: product
@@ -50,87 +39,13 @@ DDL = (
 LONG = "long" * 3000
 
 
-class _Into(Replay):
-    """Batches go to the outbox instead."""
-
-    def __init__(self, end: OperationalEnd) -> None:
-        super().__init__()
-        self._end = end
-
-    def apply(self, batch: ChangeBatch) -> None:
-        self._end.outbox.apply(batch)
-
-    @property
-    def position(self) -> Position | None:
-        return self._end.outbox.position("shop")
-
-    @position.setter
-    def position(self, value: Position | None) -> None:
-        assert value is None
-
-
-class OperationalEnd:
-    """The capturing half of the operational lane, step by step. `fail`: what look-ups raise, while it is set."""
-
-    def __init__(self, source: CapturedDatabase, folder: Path) -> None:
-        self.source, self.folder = source, folder
-        self.state = StateSettings(connection=Connection(dsn=source.database.dsn), db_schema="causeway")
-        self.fail: CausewayError | None = None
-        self.start()
-        source.replay = _Into(self)
-
-    def start(self) -> None:
-        sources = {"shop": self.source.settings}
-        self.files = MappingFiles([self.folder], sources)
-        self.mapper, self.rows = BatchMapper(self.files.current), SourceRows(sources)
-        self.outbox = Outbox(self.state, self.mapper, self._fetch, {"shop": 1})
-        self.reading = RowReading(
-            self.state, sources, mapper=self.mapper, outbox=self.outbox, rows=self.rows, files=self.files
-        )
-
-    def restart(self) -> None:
-        self.close()
-        self.start()
-
-    def close(self) -> None:
-        self.reading.close()
-        self.outbox.close()
-        self.mapper.close()
-
-    def _fetch(self, name: str, relation: Relation, keys: pa.Table, xids: frozenset[int]) -> Found:
-        if self.fail is not None:
-            raise self.fail
-        return self.rows.fetch(name, relation, keys, xids)
-
-    def run(self) -> None:
-        """Take in what is committed now, and read what can be read."""
-        self.source.catch_up()
-        self.reading.finish()
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.source.database.dsn, autocommit=True) as connection:
-            connection.execute("SET search_path TO causeway")
-            return connection.execute(sql.encode()).fetchall()
-
-    def records(self, entity: str = "product") -> dict[str, tuple[Any, ...]]:
-        """Name, length of the description, operation and origin by source key."""
-        rows = self.query(
-            "SELECT source_key, payload->>'name', length(payload->>'description'), operation, origin"
-            f" FROM outbox WHERE entity = '{entity}'"
-        )
-        return {key: tuple(rest) for key, *rest in rows}
-
-    def held(self) -> list[tuple[Any, ...]]:
-        return self.query("SELECT table_name, mapping, key, reason FROM rows_to_read ORDER BY 1, 2, 3")
-
-
 @pytest.fixture
 def end(database: FreshDatabase, tmp_path: Path) -> Iterator[OperationalEnd]:
     (tmp_path / "products.sql").write_text(PRODUCTS)
     (tmp_path / "places.sql").write_text(PLACES)
     source = captured(database, ["public.products", "public.places"], *DDL)
-    source.lane = Lane.OPERATIONAL
-    opened = OperationalEnd(source, tmp_path)
+    # Published whole, as an older version or a DBA did.
+    opened = OperationalEnd(source, tmp_path, narrow=False)
     opened.run()
     assert opened.records() == {
         "1": ("one", len(LONG), "upsert", "snapshot"),
