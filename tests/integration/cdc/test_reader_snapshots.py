@@ -23,10 +23,10 @@ TABLES = (
 )
 
 
-def paused_copy(source: CapturedDatabase) -> PostgresReader:
+def paused_copy(source: CapturedDatabase, *, bounded: bool = True) -> PostgresReader:
     """Begin a snapshot and take one batch: the copy waits until somebody takes more, with most rows not yet read."""
     reader = source.reader()
-    reader.open(None, source.end())
+    reader.open(None, source.end() if bounded else None)
     first = next_batch(reader)
     assert first.kind is BatchKind.SNAPSHOT
     assert not first.complete
@@ -62,6 +62,28 @@ def test_changes_made_while_the_copy_runs_arrive_once(database: FreshDatabase) -
     assert sum(row["_table"] == "public.lines" for row in copied) == ROWS
     changes = rows_of(source.catch_up())
     assert [row["_op"] for row in changes] == ["i", "u", "d", "i", "d", "i", "d", "d", "i"]
+    source.assert_equal()
+
+
+@pytest.mark.case(
+    "a commit between the exported snapshot and the recorded LSN",
+    "there is no between: the snapshot is the one of its LSN, and the stream sends what it does not see",
+)
+def test_a_reader_that_has_copied_streams_on_from_the_copys_point(database: FreshDatabase) -> None:
+    source = captured(database, ["public.orders", "public.lines"], *TABLES, batch_bytes=2**16, batch_rows=100)
+    reader = paused_copy(source, bounded=False)
+    source.execute(
+        "UPDATE lines SET note = 'changed' WHERE id = 5900",
+        "DELETE FROM lines WHERE id = 5902",
+        "INSERT INTO lines VALUES (0, 'the last')",
+    )
+    streamed = []
+    while not any(row["note"] == "the last" for row in streamed):
+        batch = next_batch(reader)
+        source.replay.apply(batch)
+        streamed += rows_of([batch], kind=BatchKind.STREAM)
+    reader.close()
+    assert [row["_op"] for row in streamed] == ["u", "d", "i"]
     source.assert_equal()
 
 
