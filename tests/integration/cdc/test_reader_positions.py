@@ -588,7 +588,7 @@ def test_a_slot_that_nobody_read_for_too_long_is_refused(postgres_version: int) 
                 return slot_of(source).wal_status == "lost"
 
             eventually(invalidated, 30)
-        assert_refused(source, source.replay.position, ErrorKind.GAP, "is lost")
+        assert_refused(source, source.replay.position, ErrorKind.GAP, "is lost: nobody read it for longer than idle_replication_slot_timeout")
 
 
 def assert_refused(source: CapturedDatabase, position: object, kind: ErrorKind, words: str) -> None:
