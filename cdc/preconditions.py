@@ -18,7 +18,6 @@ _OTHER_CLUSTER = "If this is the right server: `causeway slots rebuild SOURCE --
 
 # Why a server gives a slot up (pg_replication_slots.invalidation_reason, from 17 on), and what keeps it from happening again.
 _LOST = {
-    "": ("the server has removed WAL that it still needed", "Raise max_slot_wal_keep_size if it can happen again."),
     "wal_removed": (
         "the server has removed WAL that it still needed",
         "Raise max_slot_wal_keep_size if it can happen again.",
@@ -79,7 +78,9 @@ def check_slot(
             slot=name,
         )
     if slot.wal_status == "lost" or slot.conflicting:
-        why, hint = _LOST.get(slot.invalidation_reason or ("rows_removed" if slot.conflicting else ""), _LOST[""])
+        # PostgreSQL 16 calls every slot that it gave up conflicting; one whose WAL it removed has no restart_lsn any more.
+        untold = "rows_removed" if slot.conflicting and slot.restart_lsn is not None else "wal_removed"
+        why, hint = _LOST.get(slot.invalidation_reason or untold, _LOST["wal_removed"])
         raise CausewayError(ErrorKind.GAP, f"slot {name} is lost: {why}.", hint=f"{hint} {_REBUILD}", slot=name)
     if slot.active_pid is not None:
         raise in_use(name, slot.active_pid)

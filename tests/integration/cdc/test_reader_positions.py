@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -571,7 +572,7 @@ def test_a_lost_slot_is_refused(postgres_version: int) -> None:
                 connection.execute("SELECT pg_switch_wal()")
                 connection.execute("CHECKPOINT")
         assert slot_of(source).wal_status == "lost"
-        assert_refused(source, source.replay.position, ErrorKind.GAP, "is lost")
+        assert_refused(source, source.replay.position, ErrorKind.GAP, "is lost: .*max_slot_wal_keep_size")
 
 
 @pytest.mark.case("invalidated by idle_replication_slot_timeout", "refused as a gap, with how to rebuild")
@@ -588,14 +589,15 @@ def test_a_slot_that_nobody_read_for_too_long_is_refused(postgres_version: int) 
                 return slot_of(source).wal_status == "lost"
 
             eventually(invalidated, 30)
-        assert_refused(source, source.replay.position, ErrorKind.GAP, "is lost: nobody read it for longer than idle_replication_slot_timeout")
+        assert_refused(source, source.replay.position, ErrorKind.GAP, "is lost: nobody .*idle_replication_slot_timeout")
 
 
 def assert_refused(source: CapturedDatabase, position: object, kind: ErrorKind, words: str) -> None:
     reader = source.reader()
-    with pytest.raises(CausewayError, match=words) as refused:
+    with pytest.raises(CausewayError) as refused:
         reader.open(position)  # type: ignore[arg-type]
     assert refused.value.kind is kind
+    assert re.search(words, f"{refused.value} {refused.value.hint}")
     assert refused.value.hint
     reader.close()
 
