@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_a_reader_that_has_copied_streams_on_from_the_copys_point(database: Fres
         "DELETE FROM lines WHERE id = 5902",
         "INSERT INTO lines VALUES (0, 'the last')",
     )
-    streamed = []
+    streamed: list[dict[str, Any]] = []
     while not any(row["note"] == "the last" for row in streamed):
         batch = next_batch(reader)
         source.replay.apply(batch)
