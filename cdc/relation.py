@@ -5,10 +5,12 @@ Source: pgoutput's Relation message (PostgreSQL documentation, "Logical Replicat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
-from cdc.column_types import ColumnType
+from cdc.column_types import ColumnType, type_from_json
 
 
 class ReplicaIdentity(StrEnum):
@@ -67,3 +69,23 @@ class Relation:
         if self.replica_identity is ReplicaIdentity.FULL and self.primary_key:
             return tuple(name for name in self.column_names if name in self.primary_key)
         return tuple(column.name for column in self.columns if column.is_key)
+
+
+def relation_to_json(relation: Relation) -> str:
+    """Return the relation as a destination keeps it."""
+    return json.dumps(asdict(relation))
+
+
+def relation_from_json(text: str) -> Relation:
+    """Return the relation that `relation_to_json` wrote."""
+    tree = json.loads(text)
+    columns = tuple(_column_from_json(column) for column in tree.pop("columns"))
+    identity = ReplicaIdentity(tree.pop("replica_identity"))
+    key = tuple(tree.pop("primary_key"))
+    return Relation(**tree, columns=columns, replica_identity=identity, primary_key=key)
+
+
+def _column_from_json(tree: dict[str, Any]) -> Column:
+    """A column as it was stored, also by a version that knew no `type`."""
+    kind = tree.pop("type", None)
+    return Column(**tree, type=None if kind is None else type_from_json(kind))

@@ -26,6 +26,7 @@ NAMES: tuple[str, ...] = (
     "copy.after_swap",
     "outbox.before_commit",
     "outbox.after_commit",
+    "outbox.snapshot_table_whole",  # as the mirror's
     "outbox.before_rows_read",  # rows that were noted have been read and mapped, nothing of it is durable
     "outbox.after_rows_read",
     "mirror.before_commit",

@@ -3,7 +3,7 @@ SELECT o.record_id
 FROM outbox o JOIN aggregates a USING (aggregate_id)
 WHERE o.status = 'pending' AND o.entity = %(entity)s AND o.stage = %(stage)s
   AND (o.next_attempt_at IS NULL OR o.next_attempt_at <= clock_timestamp())
-  AND o.source IN (SELECT source FROM positions WHERE lane = 'operational')
+  AND o.source IN (SELECT source FROM positions WHERE lane = 'operational' AND snapshot IS NULL)
   AND (%(addresses)s::boolean IS NULL OR (o.payload ->> 'kind' <> 'contact') = %(addresses)s::boolean)
   -- A line waits its turn behind its order's header, which is due as well.
   AND (o.entity <> 'sales_order_line' OR NOT EXISTS (
@@ -27,7 +27,7 @@ WITH due AS (
         FROM outbox d LEFT JOIN outbox s ON s.record_id = d.aggregate_id
         WHERE d.status = 'pending' AND d.entity IN ('shipment', 'shipment_line')
           AND (d.next_attempt_at IS NULL OR d.next_attempt_at <= clock_timestamp())
-          AND d.source IN (SELECT source FROM positions WHERE lane = 'operational')
+          AND d.source IN (SELECT source FROM positions WHERE lane = 'operational' AND snapshot IS NULL)
           AND NOT EXISTS (
                 SELECT 1 FROM outbox o
                 WHERE o.entity = 'sales_order' AND o.source = s.payload ->> 'order_source'

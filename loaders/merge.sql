@@ -125,27 +125,12 @@ UPDATE outbox l SET status = 'pending', error = NULL, updated_at = now()
 FROM settled s
 WHERE s.status = 'pending' AND l.aggregate_id = s.record_id AND l.entity = 'sales_order_line' AND l.status = 'duplicate'
 
--- name: seen
-INSERT INTO snapshot_seen (source, record_id)
-SELECT source, record_id FROM staged WHERE kind IN ('upsert', 'invalid') ON CONFLICT DO NOTHING
-
--- name: gone
-UPDATE outbox o
-SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
-    next_attempt_at = NULL, updated_at = now(), origin = 'repaired',
-    status = CASE WHEN o.status IN ('linked', 'recorded') THEN o.status ELSE 'pending' END
-WHERE o.source = %(source)s AND o.operation = 'upsert'
-  AND NOT EXISTS (SELECT 1 FROM snapshot_seen s WHERE s.source = o.source AND s.record_id = o.record_id)
-
--- name: forget_seen
-DELETE FROM snapshot_seen WHERE source = %(source)s
-
 -- name: position
 SELECT lsn::text, slot, system_identifier, timeline FROM positions WHERE source = %(source)s AND lane = %(lane)s
 
 -- name: store_position
-INSERT INTO positions AS p (source, lane, lsn, slot, system_identifier, timeline)
-VALUES (%(source)s, %(lane)s, %(lsn)s::pg_lsn, %(slot)s, %(system_identifier)s, %(timeline)s)
+INSERT INTO positions AS p (source, lane, lsn, slot, system_identifier, timeline, snapshot)
+VALUES (%(source)s, %(lane)s, %(lsn)s::pg_lsn, %(slot)s, %(system_identifier)s, %(timeline)s, %(snapshot)s)
 ON CONFLICT (source, lane) DO UPDATE
 SET lsn = excluded.lsn, slot = excluded.slot, system_identifier = excluded.system_identifier,
-    timeline = excluded.timeline, updated_at = now()
+    timeline = excluded.timeline, snapshot = excluded.snapshot, updated_at = now()

@@ -21,13 +21,15 @@ from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from config.settings import Lane, StateSettings
+from loaders.copies import Copies, Snapshot, copies_of
 from loaders.identity import resolve_staged
 from loaders.incoming import staged_rows
 from loaders.named_sql import statements
 from loaders.rows_to_read import ReadRows, done, note
-from loaders.state import connect, lock_writers, prepare, scalar, translated
+from loaders.state import connect, lock_writers, prepare, translated
 from transforms.canonical import ORDER
 from transforms.changes import AnyChange, Delete, Held, Invalid, Mapped, TruncateAll, Upsert
+from transforms.compiled import KeyPattern
 from transforms.lastchanges import Fetch, Found
 
 _LANE = Lane.OPERATIONAL.value
@@ -51,17 +53,21 @@ class Mapper(Protocol):
     def parts_of_policies(self, source: str) -> tuple[str, ...]:
         """Return the entities that are parts of things which a backfill policy may leave out."""
 
+    def key_patterns(self, source: str) -> tuple[KeyPattern, ...]:
+        """Return which records each mapping of a source makes."""
+
 
 @dataclass(kw_only=True, slots=True)
 class _Session:
-    """One source's connection, and what is staged on it."""
+    """One source's connection, what is staged on it, and which tables it has the rows of."""
 
+    source: str
     connection: psycopg.Connection[tuple[Any, ...]]
+    copies: Copies
     staged: int = 0
     pieces: int = 0
     unbegun: bool = False
     kinds: set[tuple[type[AnyChange], str]] = field(default_factory=set)
-    repeats_snapshot: bool = False
 
 
 class Outbox:
@@ -107,27 +113,36 @@ class Outbox:
             timeline=timeline,
         )
 
-    def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:  # noqa: ARG002  the records have no tables
+    def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:
         """See Destination. Where the source has records here already, the snapshot tells which of them are gone."""
         self._forget(source)
         session = self._session(source)
         with translated(f"preparing the snapshot of {source}"):
-            session.connection.execute(_sql("forget_seen"), {"source": source})
-            session.repeats_snapshot = bool(
-                scalar(session.connection, "SELECT EXISTS (SELECT 1 FROM outbox WHERE source = %s)", [source])
-            )
+            session.copies.begin_snapshot(relations)
             session.connection.commit()
 
-    def captured(self, source: str, relations: Sequence[Relation]) -> tuple[str, ...]:  # noqa: ARG002
-        """See Destination. The outbox keeps records, not tables: none is known to lack its rows."""
-        return ()
+    def captured(self, source: str, relations: Sequence[Relation]) -> tuple[str, ...]:
+        """See Destination. Of a table that no mapping reads no rows are missed."""
+        session, position = self._session(source), self.position(source)
+        mapped = {one.table for one in self._mapper.key_patterns(source)}
+        with translated(f"looking at the captured tables of {source}"):
+            lock_writers(session.connection)
+            new = tuple(table for table in session.copies.missing(relations) if table in mapped)
+            if position is not None and not new:
+                self._settle(session, position.lsn)
+            session.connection.commit()
+        return new
 
-    def copies(self, source: str) -> tuple[CopyProgress, ...]:  # noqa: ARG002
-        """See Destination. A chunk's records are upserts, as all are: an interrupted copy is not gone on with, but asked for again."""
-        return ()
+    def copies(self, source: str) -> tuple[CopyProgress, ...]:
+        """See Destination."""
+        return self._session(source).copies.unfinished
 
     def begin_copy(self, source: str, progress: CopyProgress) -> None:
-        """See Destination. Nothing has to be prepared."""
+        """See Destination. What was there before stays; what the copy does not show is gone once the table is exact."""
+        session = self._session(source)
+        with translated(f"beginning a copy of {progress.table}"):
+            session.copies.begin(progress)
+            session.connection.commit()
 
     def apply(self, batch: ChangeBatch) -> None:
         """See Destination. Raises CausewayError: STATE where the position would go back; MAPPING from the mapper."""
@@ -154,7 +169,8 @@ class Outbox:
             self._stage(session, changes)
             lock_writers(session.connection)
             if session.staged:
-                self._merge_staged(session, seen=False)
+                self._merge_staged(session)
+                session.copies.note_read()
             if held:
                 note(session.connection, held)
             done(session.connection, rows)
@@ -184,8 +200,9 @@ class Outbox:
             connection = connect(self._settings, application_name=f"causeway outbox {source}")
             with translated("preparing to stage batches"):
                 connection.execute(_sql("staging"))
+                tables = copies_of(connection, source)
                 connection.commit()
-            session = self._sessions[source] = _Session(connection=connection)
+            session = self._sessions[source] = _Session(source=source, connection=connection, copies=tables)
         return session
 
     def _forget(self, source: str) -> None:
@@ -208,28 +225,73 @@ class Outbox:
         connection = session.connection
         lock_writers(connection)
         if session.staged:
-            self._merge_staged(session, seen=session.repeats_snapshot and batch.kind is BatchKind.SNAPSHOT)
-        if batch.complete:
-            if batch.kind is BatchKind.SNAPSHOT:  # of a copy's chunks the wholes may come later
-                self._forget_parts(session, batch.position.source)
-            self._store_position(session, batch)
+            again = session.copies.snapshot is Snapshot.AGAIN and batch.kind is not BatchKind.STREAM
+            self._merge_staged(session, again=again)
+            session.copies.note_seen(batch)
+        self._note_progress(session, batch)
         failpoint("outbox.before_commit")
         connection.commit()
         failpoint("outbox.after_commit")
+        if batch.copied is not None:
+            failpoint("outbox.snapshot_table_whole")
+        if batch.copy is not None:
+            failpoint("copy.chunk_applied")
         self._committed(session)
+
+    def _note_progress(self, session: _Session, batch: ChangeBatch) -> None:
+        if batch.copy is not None:
+            session.copies.store(batch.copy)
+        elif batch.copied is not None:
+            if session.copies.table_is_whole(batch.copied):
+                self._store_position(session, batch)
+        elif batch.complete:
+            if batch.kind is BatchKind.SNAPSHOT:
+                self._end_snapshot(session, batch.position.lsn)
+            self._store_position(session, batch)
+        if batch.complete:
+            self._settle(session, batch.position.lsn)
+
+    def _settle(self, session: _Session, lsn: Lsn) -> None:
+        """Say what is gone of the copied tables that are exact at `lsn`; with the last of them an interrupted snapshot is whole.
+
+        A table with rows that are yet to be read waits for them: their records were not seen.
+        """
+        tables = session.copies
+        exact = tables.exact(lsn)
+        if tables.snapshot is not None and len(exact) == len(tables.progress):
+            self._end_snapshot(session, lsn)
+        for table in exact:
+            if not tables.waits_for_rows(table):
+                self._merge_gone(session, tables.stage_gone(lsn, self._mapper.key_patterns(session.source), table))
+                tables.finish(table)
+
+    def _end_snapshot(self, session: _Session, lsn: Lsn) -> None:
+        """All tables are there: what a snapshot that was taken again did not show is gone, and so are parts without their wholes."""
+        parts = self._mapper.parts_of_policies(session.source)
+        if parts:  # only now: of a snapshot's tables the wholes may come later
+            session.connection.execute(_sql("forget_unbegun_parts"), {"source": session.source, "parts": list(parts)})
+        if session.copies.snapshot is Snapshot.AGAIN:
+            self._merge_gone(session, session.copies.stage_gone(lsn, self._mapper.key_patterns(session.source)))
+        session.copies.snapshot_is_whole()
+
+    def _merge_gone(self, session: _Session, gone: Mapping[str, int]) -> None:
+        if gone:
+            session.kinds = {(Delete, entity) for entity in gone}
+            session.staged += sum(gone.values())
+            self._merge_staged(session)
 
     def _committed(self, session: _Session) -> None:
         arrived, session.staged, session.pieces = session.staged > 0, 0, 0
         if arrived:
             self._arrived()
 
-    def _merge_staged(self, session: _Session, *, seen: bool) -> None:
+    def _merge_staged(self, session: _Session, *, again: bool = False) -> None:
         connection = session.connection
         kinds, entities = {kind for kind, _ in session.kinds}, {entity for _, entity in session.kinds}
         arrives = bool(kinds & {Upsert, Invalid})
         if session.staged >= _ANALYZED_ROWS:
             connection.execute("ANALYZE staged")
-        if seen:
+        if again:
             connection.execute(_sql("found_again"))
         if session.unbegun:
             connection.execute(_sql("forget_unbegun"))
@@ -252,13 +314,6 @@ class Outbox:
         if arrives:
             connection.execute(_sql("release_waiting_for_arrivals"))
         session.kinds.clear()
-        if seen:
-            connection.execute(_sql("seen"))
-
-    def _forget_parts(self, session: _Session, source: str) -> None:
-        parts = self._mapper.parts_of_policies(source)
-        if parts:
-            session.connection.execute(_sql("forget_unbegun_parts"), {"source": source, "parts": list(parts)})
 
     def _store_position(self, session: _Session, batch: ChangeBatch) -> None:
         position = batch.position
@@ -279,12 +334,9 @@ class Outbox:
                 "slot": position.slot,
                 "system_identifier": position.system_identifier,
                 "timeline": position.timeline,
+                "snapshot": None if session.copies.snapshot is None else session.copies.snapshot.value,
             },
         )
-        if batch.kind is BatchKind.SNAPSHOT and session.repeats_snapshot:
-            session.connection.execute(_sql("gone"), names)
-            session.connection.execute(_sql("forget_seen"), names)
-            session.repeats_snapshot = False
 
 
 def _sql(name: str) -> Any:

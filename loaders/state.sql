@@ -146,3 +146,37 @@ CREATE TABLE rows_to_read (
     noted_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (source, table_name, mapping, key)
 );
+
+-- name: version_3
+-- While a snapshot is not whole: first, or again where the source had records before. Nothing of the source is delivered then.
+ALTER TABLE positions ADD COLUMN snapshot text CHECK (snapshot IN ('first', 'again'));
+
+-- Tables whose rows have been brought here, by a snapshot or by a copy.
+CREATE TABLE captured_tables (
+    source     text NOT NULL,
+    table_name text NOT NULL,                           -- schema.table
+    PRIMARY KEY (source, table_name)
+);
+
+-- Copies of tables while the stream goes on, until the position makes the table exact.
+CREATE TABLE copies (
+    source     text NOT NULL,
+    table_name text NOT NULL,
+    relation   jsonb NOT NULL,                          -- the table as it was when the copy began
+    began_at   pg_lsn NOT NULL,
+    exact_from pg_lsn NOT NULL,
+    last_key   text[],                                  -- of the last row copied
+    rows       bigint NOT NULL,
+    whole      boolean NOT NULL,                        -- all rows have been copied
+    PRIMARY KEY (source, table_name)
+);
+
+-- Records that have come since a copy of a table began, by the copy or by the stream; table_name is empty for a snapshot that is taken
+-- again. What has not been seen at the end is gone at the source.
+DROP TABLE snapshot_seen;
+CREATE TABLE snapshot_seen (
+    source     text NOT NULL,
+    table_name text NOT NULL,
+    record_id  text NOT NULL,
+    PRIMARY KEY (source, table_name, record_id)
+);

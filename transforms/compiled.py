@@ -113,6 +113,15 @@ class BrokenMapping:
 AnyMapping = CompiledMapping | BrokenMapping
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyPattern:
+    """Which records a mapping over `table` makes: those of `entity` whose source key matches. None: the mapping is broken."""
+
+    table: str
+    entity: str
+    pattern: str | None
+
+
 def view_sql(compiled: CompiledMapping, mirror_relation: str) -> str:
     """Return the canonical view's SELECT over a mirror table: provenance, then every field of the entity.
 

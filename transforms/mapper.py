@@ -21,7 +21,7 @@ from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from transforms.canonical import ENTITIES
 from transforms.changes import AnyChange, Delete, Held, Invalid, Mapped, Origin, TruncateAll, Upsert
-from transforms.compiled import SOURCE_KEY, AnyMapping, BrokenMapping, CompiledMapping
+from transforms.compiled import SOURCE_KEY, AnyMapping, BrokenMapping, CompiledMapping, KeyPattern
 from transforms.compiler import compile_for
 from transforms.lastchanges import (
     Fetch,
@@ -114,6 +114,19 @@ class BatchMapper:
     def mappings_of(self, source: str, table: str) -> tuple[AnyMapping, ...]:
         """Return the mappings over a table, as they fit it where the catalog was asked last."""
         return tuple(self._by_table.get((source, table), ()))
+
+    def key_patterns(self, source: str) -> tuple[KeyPattern, ...]:
+        """Return which records each mapping of a source makes."""
+        return tuple(
+            KeyPattern(
+                table=table,
+                entity=one.mapping.entity,
+                pattern=one.key_pattern if isinstance(one, CompiledMapping) else None,
+            )
+            for (name, table), mappings in self._by_table.items()
+            for one in mappings
+            if name == source
+        )
 
     def truncated(self, source: str, found: Found, only: str = "") -> list[AnyChange]:
         """Return the end of all records of a mapping (or of all over the table): they were held when it was truncated."""

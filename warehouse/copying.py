@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from cdc.batch import CopyProgress, TableChanges
 from cdc.lsn import Lsn
-from cdc.relation import Relation
+from cdc.relation import Relation, relation_from_json, relation_to_json
 from warehouse import dropped_columns, tables, value_exceptions
 from warehouse.held_types import as_mirrored
 from warehouse.names import MirrorTable, literal, quoted
@@ -77,7 +77,7 @@ def read(connection: duckdb.DuckDBPyConnection, source: str) -> Copies:
     found = {}
     for relation, began_at, exact_from, last_key, rows, whole in connection.execute(_READ, [source]).fetchall():
         progress = CopyProgress(
-            relation=tables.relation_from_json(relation),
+            relation=relation_from_json(relation),
             began_at=Lsn.parse(began_at),
             exact_from=Lsn.parse(exact_from),
             last_key=None if last_key is None else tuple(json.loads(last_key)),
@@ -107,7 +107,7 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProg
     relation = progress.relation
     forget(connection, source, relation)
     key = None if progress.last_key is None else json.dumps(progress.last_key)
-    row = [source, relation.schema, relation.table, tables.relation_to_json(relation)]
+    row = [source, relation.schema, relation.table, relation_to_json(relation)]
     connection.execute(
         _WRITE, [*row, str(progress.began_at), str(progress.exact_from), key, progress.rows, progress.last]
     )
@@ -143,7 +143,7 @@ def uncopied(records: Iterable[TableRecord], relations: Sequence[Relation]) -> t
 def forget_all(connection: duckdb.DuckDBPyConnection, source: str) -> None:
     """Give up every copy of a source: all its tables begin anew."""
     for schema, table, relation in connection.execute(_NAMES, [source]).fetchall():
-        fresh = MirrorTable(source, tables.relation_from_json(relation), fresh=True)
+        fresh = MirrorTable(source, relation_from_json(relation), fresh=True)
         connection.execute(f"DROP TABLE IF EXISTS {fresh.name}")
         value_exceptions.forget_table(connection, fresh)
         connection.execute(_FORGET, [source, schema, table])

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 import duckdb
 
-from cdc.column_types import type_from_json
 from cdc.lsn import ZERO, Lsn
-from cdc.relation import Column, Relation, ReplicaIdentity
+from cdc.relation import Relation, relation_from_json, relation_to_json
 from warehouse import dropped_columns
 from warehouse.held_types import held_as_made
 from warehouse.names import MirrorTable, mirror_schema, quoted
@@ -178,23 +176,3 @@ def mirrored_columns(connection: duckdb.DuckDBPyConnection, table: MirrorTable) 
     """Return the lower-cased names of the columns that the mirror has, dropped ones too."""
     rows = connection.execute(_COLUMNS, [table.schema, table.relation.table]).fetchall()
     return frozenset(name for (name,) in rows)
-
-
-def relation_to_json(relation: Relation) -> str:
-    """Return the relation as meta.tables keeps it."""
-    return json.dumps(asdict(relation))
-
-
-def relation_from_json(text: str) -> Relation:
-    """Return the relation that `relation_to_json` wrote."""
-    tree = json.loads(text)
-    columns = tuple(_column_from_json(column) for column in tree.pop("columns"))
-    identity = ReplicaIdentity(tree.pop("replica_identity"))
-    key = tuple(tree.pop("primary_key"))
-    return Relation(**tree, columns=columns, replica_identity=identity, primary_key=key)
-
-
-def _column_from_json(tree: dict[str, Any]) -> Column:
-    """A column as it was stored, also by a version that knew no `type`."""
-    kind = tree.pop("type", None)
-    return Column(**tree, type=None if kind is None else type_from_json(kind))

@@ -151,12 +151,41 @@ def test_a_first_snapshot_that_is_killed_does_not_start_over(bridge: Bridge) -> 
     assert verified.code == 0, verified.out
 
 
-def test_the_operational_lane_s_records_are_read_anew_as_upserts(bridge: Bridge) -> None:
+def test_the_operational_lane_s_records_are_read_anew_and_those_without_a_row_are_deletes(bridge: Bridge) -> None:
     write(bridge, "INSERT INTO customers (id, company_name, created_at) VALUES (1, 'Ann', now()), (2, 'Bob', now())")
     caught_up = bridge.causeway("run", "--lane", "operational", "--until-caught-up")
     assert caught_up.code == 0, caught_up.err
+    publication = "ALTER PUBLICATION causeway_shop_operational SET (publish = '{}')"
+    write(
+        bridge,
+        publication.format("insert, update, truncate"),
+        "DELETE FROM customers WHERE id = 2",  # nobody hears of it
+        publication.format("insert, update, delete, truncate"),
+    )
     done = bridge.causeway("copy", "shop", "customers", "--lane", "operational", "--json")
     assert done.code == 0, done.err
     assert [(one["table"], one["state"], one["rows"]) for one in done.json["tables"]] == [
-        ("public.customers", "done", 2)
+        ("public.customers", "done", 1)
     ]
+    with bridge.server.connect("causeway") as connection:
+        assert connection.execute(
+            "SELECT source_key, operation FROM causeway.outbox WHERE entity = 'customer' ORDER BY 1"
+        ).fetchall() == [("1", "upsert"), ("2", "delete")]
+
+
+def test_the_operational_lane_s_first_snapshot_that_is_killed_does_not_start_over(bridge: Bridge) -> None:
+    write(bridge, "INSERT INTO customers (id, company_name, created_at) VALUES (1, 'Ann', now()), (2, 'Bob', now())")
+    bridge.change_settings({"capture": {"status_interval_s": 0.2, "snapshot_workers": 1}, "log": {"level": "INFO"}})
+    run = ("run", "--lane", "operational", "--until-caught-up")
+    killed = bridge.causeway(*run, environment={VARIABLE: "outbox.snapshot_table_whole"})
+    assert killed.code == -signal.SIGKILL, killed.err
+    write(bridge, "DELETE FROM customers WHERE id = 2", "UPDATE customers SET company_name = 'Anne' WHERE id = 1")
+    resumed = bridge.causeway(*run)
+    assert resumed.code == 0, resumed.err
+    assert "not all rows are here yet" in resumed.err
+    with bridge.server.connect("causeway") as connection:
+        found = connection.execute(
+            "SELECT source_key, payload ->> 'name' FROM causeway.outbox WHERE entity = 'customer' AND operation = 'upsert'"
+        ).fetchall()
+        assert found == [("1", "Anne")]
+        assert connection.execute("SELECT count(*) FROM causeway.outbox WHERE status = 'pending'").fetchall() == [(0,)]

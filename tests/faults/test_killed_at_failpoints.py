@@ -53,10 +53,14 @@ def _cases() -> Iterator[Case]:
         for point in ("batch_handed_out", "piece_handed_out", "before_confirm", "after_confirm"):
             yield Case(point=f"reader.{point}", command=command)
     yield Case(point="mirror.snapshot_table_whole", command=analytical, before=Round.begin_anew)
+    yield Case(point="outbox.snapshot_table_whole", command=operational, before=Round.begin_anew)
     for point in ("mirror.before_commit", "mirror.after_commit"):
         yield Case(point=point, command=analytical)
     for point in ("watermark_written:2", "chunk_read:2", "chunk_applied", "before_swap", "after_swap"):
         yield Case(point=f"copy.{point}", command=("copy", "shop", "articles"), before=Round.spoil_for_copy)
+    into_outbox = ("copy", "shop", "articles", "--lane", "operational")
+    for point in ("watermark_written:2", "chunk_read:2", "chunk_applied"):
+        yield Case(point=f"copy.{point}", command=into_outbox, before=Round.lose_deletes)
     for point in ("before_commit", "after_commit"):
         yield Case(point=f"outbox.{point}", command=operational)
     for point in ("before_rows_read", "after_rows_read"):

@@ -198,7 +198,7 @@ def test_a_state_of_the_first_version_is_upgraded_with_what_it_holds(database: F
         assert connection.execute("SELECT record_id, status, origin FROM outbox").fetchall() == [
             ("product:shop:1", "delivered", None)
         ]
-        assert connection.execute("SELECT version FROM state_version ORDER BY 1").fetchall() == [(1,), (2,)]
+        assert connection.execute("SELECT version FROM state_version ORDER BY 1").fetchall() == [(1,), (2,), (3,)]
         assert connection.execute("SELECT count(*) FROM rows_to_read").fetchall() == [(0,)]
 
 
