@@ -10,10 +10,15 @@ Sources: DuckDB 1.5 tried case by case in tests/integration/warehouse/test_colum
 
 from __future__ import annotations
 
+from typing import Any
+
+import pyarrow as pa
+
 from cdc.column_types import ColumnType, TypeKind, builtin_type
 from cdc.relation import Column
 from transforms.forms.form import Form
 from transforms.forms.table import form_of
+from transforms.text_views import text_views
 
 
 def type_of(column: Column) -> ColumnType:
@@ -47,6 +52,15 @@ def may_not_fit(column: Column) -> bool:
 def cast_sql(column: Column, expression: str) -> str:
     """Return SQL that casts Postgres's text to `duckdb_type(column)`; NULL where the value does not fit exactly."""
     return form_of_column(column).cast(expression)
+
+
+def surely_fit(column: Column, texts: pa.ChunkedArray[Any]) -> bool:
+    """Return whether a quick look shows that all texts of a column fit; False where `suspect_sql` has to tell."""
+    form = form_of_column(column)
+    if form.always_fits:
+        return True
+    views = text_views(texts)
+    return views is not None and all(map(form.surely_fit, views))
 
 
 def suspect_sql(column: Column, expression: str) -> str:

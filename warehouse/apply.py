@@ -77,7 +77,7 @@ def _after_truncate(connection: duckdb.DuckDBPyConnection, table: MirrorTable, c
 def _append(connection: duckdb.DuckDBPyConnection, table: MirrorTable, changes: TableChanges) -> bool:
     with _registered(connection, toast.with_flags(changes)):
         _insert(connection, table, _values(table), "_changes")
-        return value_exceptions.record_misfits(connection, table, "_changes", tuple(changes.misfits))
+        return value_exceptions.record_misfits(connection, table, "_changes", changes)
 
 
 def _merge(
@@ -100,7 +100,7 @@ def _merge(
         if exceptions_kept:
             value_exceptions.forget_rows(connection, table, "(SELECT * FROM _latest WHERE _touched)")
         _insert(connection, table, values, rows)
-        misfits = value_exceptions.record_misfits(connection, table, rows, tuple(changes.misfits))
+        misfits = value_exceptions.record_misfits(connection, table, rows, changes)
         if unchanged:
             completion.restore_exceptions(connection)
             completion.drop(connection)

@@ -40,7 +40,7 @@ def write(connection: duckdb.DuckDBPyConnection, table: HistoryTable, changes: T
         else:
             values = ", ".join(table.value(column, "c") for column in table.relation.columns)
             connection.execute(f"{_into(table)} SELECT {META_LIST}, {values} FROM _history AS c")
-        value_exceptions.record_misfits(connection, table, "_history", tuple(changes.misfits))
+        value_exceptions.record_misfits(connection, table, "_history", changes)
     finally:
         connection.unregister("_history")
         lent.take_back()

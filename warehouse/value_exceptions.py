@@ -1,18 +1,19 @@
 """meta.value_exceptions: values that their typed column cannot hold, kept as Postgres's text.
 
-Contract: looked for in the rows that a batch writes, in two steps: a cheap test that no harmless value fails (a 12-column order
-line: 8 % of the time of its insert), and the cast itself only over columns with a suspect. Runs in the session's transaction.
+Contract: looked for in the rows that a batch writes, in three steps: a look at how the texts lie in memory, which clears nearly
+every batch; of what is left a cheap test in SQL that no harmless value fails; the cast itself only over columns with a suspect.
+Runs in the session's transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import duckdb
 
+from cdc.batch import TableChanges
 from cdc.relation import Column
-from transforms.columns import cast_sql, may_not_fit, suspect_sql
+from transforms.columns import cast_sql, surely_fit, suspect_sql
 from warehouse.evolution import Reshape
 from warehouse.names import MirrorTable, key_text, literal, quoted
 
@@ -25,21 +26,23 @@ _COUNTS = """
 """
 
 
-def record_misfits(
-    connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: str, found: Sequence[str] = ()
-) -> bool:
+def record_misfits(connection: duckdb.DuckDBPyConnection, table: MirrorTable, rows: str, changes: TableChanges) -> bool:
     """Keep the texts that do not fit; return whether there were any.
 
-    `rows` is a relation in SQL with the table's columns and `_lsn`. Of those that are text, misfits are looked for here; those that
-    come typed have none but in `found`, whose N-th column's are in `_misfit_N` of `rows`.
+    `rows` is a relation in SQL with columns and rows of the changes, as `toast.with_flags` has them. Misfits are looked for among
+    texts; those of typed values have been found, and the N-th such column's stand in `_misfit_N`.
     """
-    kept = sum(_record_found(connection, table, name, f"_misfit_{n}", rows) for n, name in enumerate(found))
-    candidates = [column for column in table.relation.columns if column.name not in table.typed and may_not_fit(column)]
+    kept = sum(_record_found(connection, table, name, f"_misfit_{n}", rows) for n, name in enumerate(changes.misfits))
+    candidates = [
+        column
+        for column in table.relation.columns
+        if column.name not in table.typed and not surely_fit(column, changes.rows[column.name])
+    ]
     if not candidates:
         return kept > 0
     tests = ", ".join(f"bool_or({suspect_sql(column, f'f.{quoted(column.name)}')})" for column in candidates)
-    answer = connection.execute(f"SELECT {tests} FROM {rows} AS f").fetchone() or ()
-    suspects = [column for column, suspect in zip(candidates, answer, strict=True) if suspect]
+    found = connection.execute(f"SELECT {tests} FROM {rows} AS f").fetchone() or ()
+    suspects = [column for column, suspect in zip(candidates, found, strict=True) if suspect]
     return kept + sum(_record(connection, table, column, rows) for column in suspects) > 0
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transforms.forms.form import Form
+from transforms.text_views import TextViews
 
+_BEHIND_LONG_YEAR = 6
 _LAST_WRITTEN = "TIMESTAMPTZ '287000-01-01 00:00:00+00'"
 
 
@@ -29,7 +31,11 @@ class Calendar(Form):
         return f"TRY_CAST(CASE WHEN suffix({text}, 'BC') THEN {before_christ} ELSE {text} END AS {self.duckdb})"
 
     def suspect(self, text: str) -> str:
-        return "false" if self.fits else f"substr({text}, 7, 1) = '-'"  # a year of six digits
+        return "false" if self.fits else f"substr({text}, {_BEHIND_LONG_YEAR + 1}, 1) = '-'"  # a year of six digits
+
+    def surely_fit(self, texts: TextViews) -> bool:
+        """As `suspect` tells."""
+        return self.fits or not (texts.byte(_BEHIND_LONG_YEAR) == ord("-")).any()
 
     def of_postgres(self, value: str) -> str:
         return f"{value}::text"

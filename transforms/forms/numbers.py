@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cdc.column_types import UNCONSTRAINED_SCALE, ColumnType, decimal_parts
 from transforms.forms.form import Form
+from transforms.text_views import TextViews
 
 _NARROW = 18  # digits of a DECIMAL that DuckDB holds in 64 bits
 _SHORT_DIGITS = (
@@ -64,6 +65,13 @@ class Numeric(Form):
     def suspect(self, text: str) -> str:
         words = f"{text} >= 'A' OR starts_with({text}, '-I')"  # NaN, Infinity, -Infinity
         return words if self.exact else f"length({text}) > {_SHORT_DIGITS} OR {words}"
+
+    def surely_fit(self, texts: TextViews) -> bool:
+        """As `suspect` tells."""
+        if not self.exact and (texts.lengths > _SHORT_DIGITS).any():
+            return False
+        first = texts.byte(0)
+        return not ((first >= ord("A")) | ((first == ord("-")) & (texts.byte(1) == ord("I")))).any()
 
     def of_postgres(self, value: str) -> str:
         return f"trim_scale({value})::text"
