@@ -19,6 +19,7 @@ from cdc.batch import BatchKind, ChangeBatch, TableChanges
 from cdc.lsn import Lsn
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
+from transforms.absent_modules import note_absent_modules
 from transforms.canonical import ENTITIES
 from transforms.changes import AnyChange, Delete, Held, Invalid, Mapped, Origin, TruncateAll, Upsert
 from transforms.compiled import SOURCE_KEY, AnyMapping, BrokenMapping, CompiledMapping, KeyPattern
@@ -54,6 +55,7 @@ class BatchMapper:
     """Maps batches of all sources. Not thread-safe; holds between batches compiled mappings, and what was looked up ahead."""
 
     def __init__(self, mappings: Sequence[AnyMapping]) -> None:
+        note_absent_modules()
         self._connection = duckdb.connect(":memory:", config=_CONFIG)
         self._connection.execute("SET TimeZone = 'UTC'")
         self._ahead = ReadAhead()

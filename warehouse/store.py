@@ -19,6 +19,7 @@ import duckdb
 
 from config.errors import CausewayError, ErrorKind
 from config.settings import WarehouseSettings
+from transforms.absent_modules import note_absent_modules
 from warehouse import history_catalog
 from warehouse.names import literal, quoted
 
@@ -64,6 +65,7 @@ class Warehouse:
     @classmethod
     def open(cls, settings: WarehouseSettings, *, read_only: bool = False) -> Self:
         """Open the file, made where it is missing; CausewayError WAREHOUSE says why it cannot be."""
+        note_absent_modules()
         if not read_only:
             _make_folder(settings.path.parent)
         try:
