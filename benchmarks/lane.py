@@ -66,7 +66,7 @@ class Nowhere:
         if batch.complete:
             self._position = batch.position
 
-    def rollback(self) -> None:
+    def rollback(self, source: str) -> None:
         """There is nothing to forget."""
 
     def close(self) -> None:

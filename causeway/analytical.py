@@ -11,19 +11,19 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
 from causeway.control import Handler, Request
-from causeway.copy_command import copies_of, copy_handler
+from causeway.copy_command import copy_handler
 from causeway.lane import LaneLoop
+from causeway.lane_sources import LaneSources
 from causeway.mapping_files import MappingFiles
 from causeway.runfiles import RunFolder
-from causeway.sources import Sources, catalog_asker, reader_for, row_reader
+from causeway.sources import catalog_asker, row_reader
 from causeway.turns import Turns
 from causeway.verifying import LaneVerifier
 from cdc.lsn import Lsn
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from config.schedule import cron_trigger
-from config.settings import Lane, Settings, SourceRole
-from loaders.state import prepare
+from config.settings import Lane, Settings
 from transforms.scope import left_out
 from warehouse.extracts import extract
 from warehouse.mirror import Mirror
@@ -48,10 +48,10 @@ class AnalyticalLane:
         self._stop = stop
         self._wake = wake
         self.turns = Turns(wake)
-        self._sources: Sources = settings.sources_of(Lane.ANALYTICAL)
+        self._sources = LaneSources(settings, Lane.ANALYTICAL, wake)
         self._loop: LaneLoop | None = None
         self._reconcile_due = threading.Event()
-        self._views_built = False
+        self._viewed: set[str] = set()  # sources whose mirrors were there when the views were made
         self._verifying: LaneVerifier | None = None
         self._files: MappingFiles | None = None
         self._mappings_at = 0.0
@@ -61,33 +61,31 @@ class AnalyticalLane:
         self._slots_at = 0.0  # of the look at the slots that was stored last
         self._slots_due = 0.0
 
-    def run(self, until: dict[str, Lsn] | None) -> None:
-        """Mirror until stopped (or caught up), then leave the views as the mappings say."""
-        if any(source.role is SourceRole.STATE for source in self._sources.values()):
-            prepare(self._settings.state)  # its tables are captured as any other's, so they must be there
+    def run(self, *, bounded: bool) -> None:
+        """Mirror until stopped (a bounded run: until caught up), then leave the views as the mappings say."""
         files = self._files = MappingFiles(self._settings.mappings, self._sources, otherwise=self._mirrored)
         warehouse = Warehouse.open(self._settings.warehouse)
         scheduler = self._schedule()
-        readers = {name: reader_for(self._settings, name, Lane.ANALYTICAL, self._wake) for name in self._sources}
         mirror = Mirror(
             warehouse,
             catalog_asker(self._sources),
             row_reader(self._sources),
-            history=self._settings.history_of,
-            troubles=lambda name: readers[name].troubles,
+            history=self._sources.history_of,
+            troubles=lambda name: self._sources.readers[name].troubles,
         )
         try:
-            self._verifying = LaneVerifier(self._settings, warehouse, mirror, list(readers.values()), self.turns)
+            self._verifying = LaneVerifier(self._sources, warehouse, mirror, self.turns)
             self._loop = LaneLoop(
                 mirror,
-                list(readers.values()),
+                list(self._sources.readers.values()),
                 wake=self._wake,
                 stop=self._stop,
                 capture=self._settings.capture,
-                until=until,
+                until={} if bounded else None,
+                take_up=lambda name: self._take_up(name, files),
                 after_turn=lambda: self._after_turn(warehouse, mirror, files),
                 turns=self.turns,
-                copies=copies_of(self._settings, Lane.ANALYTICAL, self._wake),
+                copies=self._sources.copies,
             )
             self._loop.run()
             if not self._stop.is_set():
@@ -97,6 +95,11 @@ class AnalyticalLane:
                 scheduler.shutdown(wait=False)
             mirror.close()
             warehouse.close()
+
+    def _take_up(self, name: str, files: MappingFiles) -> Lsn:
+        end = self._sources.take_up(name)
+        files.take_up(name)
+        return end
 
     def _mirrored(self, source: str) -> tuple[Relation, ...]:
         """The tables as the mirrors have them: what a source has no more goes on to be seen."""
@@ -140,9 +143,7 @@ class AnalyticalLane:
             progress.value_exceptions = mirror.value_exceptions(name)
         self._note_stopped(mirror)
         self._prune_if_due(mirror)
-        if not self._views_built and all(each.state in _MIRRORED for each in self._loop.progress.values()):
-            self._build_views(warehouse, files)
-            self._views_built = True
+        self._build_views_if_due(warehouse, files)
         self._watch_mappings(warehouse, files)
         self._reconcile_if_due(warehouse)
         self._store_slots_if_due(warehouse)
@@ -187,11 +188,21 @@ class AnalyticalLane:
 
     def _watch_mappings(self, warehouse: Warehouse, files: MappingFiles) -> None:
         """Make the views again where a mapping's file has changed, or one that did not fit its table may fit now."""
-        if time.monotonic() < self._mappings_at or not self._views_built:
+        if time.monotonic() < self._mappings_at or not self._viewed:
             return
         self._mappings_at = time.monotonic() + MAPPINGS_INTERVAL_S
         if files.changed() or (files.broken and files.look_again()):
             self._build_views(warehouse, files)
+
+    def _build_views_if_due(self, warehouse: Warehouse, files: MappingFiles) -> None:
+        """Once every source that answers has its mirrors, and again with each that answers later."""
+        assert self._loop is not None
+        states = {name: progress.state for name, progress in self._loop.progress.items()}
+        mirrored = {name for name, state in states.items() if state in _MIRRORED}
+        if mirrored <= self._viewed or any(files.has_answered(name) for name in states.keys() - mirrored):
+            return
+        self._build_views(warehouse, files)
+        self._viewed |= mirrored
 
     def _build_views(self, warehouse: Warehouse, files: MappingFiles) -> None:
         """Of the mappings that fit their tables; `causeway status` names the others."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from causeway.control import Handler, Request, ask
-from causeway.copying import SourceCopies
+from causeway.copying import SourceCopies, copies_of
 from causeway.lane import LaneLoop
 from causeway.publishing import wanted_of
 from causeway.runfiles import RunFolder
@@ -19,7 +19,7 @@ from causeway.source_rows import SourceRows
 from causeway.sources import (
     Sources,
     catalog_asker,
-    describe_sources,
+    describe_source,
     find_source,
     reader_for,
     row_reader,
@@ -50,21 +50,6 @@ class CopyingLane(Protocol):
     @property
     def loop(self) -> LaneLoop | None:
         """The capture loop, once it runs."""
-
-
-def copies_of(settings: Settings, lane: Lane, wake: threading.Event) -> dict[str, SourceCopies]:
-    """Return what a lane copies its sources' tables with."""
-    return {
-        name: SourceCopies(
-            name=name,
-            settings=source,
-            lane=lane,
-            capture=settings.capture,
-            wake=wake,
-            publication=settings.slot_name(name, lane) if lane is Lane.OPERATIONAL else None,
-        )
-        for name, source in settings.sources_of(lane).items()
-    }
 
 
 def copy_handler(lane: CopyingLane, sources: Sources, captured: Callable[[str], Sequence[str]]) -> Handler:
@@ -100,7 +85,7 @@ def copy_tables(settings: Settings, name: str, tables: Sequence[str], lane: Lane
     with folder.lock(lane):
         settings = with_tables(settings, name)
         wanted = wanted_tables(name, wanted_of(settings, name, lane).names, tables)
-        with _destination(settings, lane) as destination:
+        with _destination(settings, lane, name) as destination:
             return _copy_here(settings, name, wanted, lane, destination, tell)
 
 
@@ -176,8 +161,8 @@ def _copy_here(
 
 
 @contextmanager
-def _destination(settings: Settings, lane: Lane) -> Iterator[Destination]:
-    """Open a lane's end as the lane does."""
+def _destination(settings: Settings, lane: Lane, name: str) -> Iterator[Destination]:
+    """Open a lane's end as the lane does, for one of its sources."""
     if lane is Lane.ANALYTICAL:
         with Warehouse.open(settings.warehouse) as warehouse:
             sources = settings.sources_of(lane)
@@ -188,8 +173,8 @@ def _destination(settings: Settings, lane: Lane) -> Iterator[Destination]:
                 mirror.close()
         return
     sources = settings.sources_of(Lane.OPERATIONAL)
-    mappings = [mapping for mapping in load_mappings(settings.mappings) if mapping.source in sources]
-    mapper = BatchMapper(compile_each(mappings, describe_sources(sources)))
+    mappings = [mapping for mapping in load_mappings(settings.mappings) if mapping.source == name]
+    mapper = BatchMapper(compile_each(mappings, {name: describe_source(name, sources[name])}))
     priorities = {name: source.priority for name, source in sources.items()}
     publications = {name: settings.slot_name(name, lane) for name in sources}
     outbox = Outbox(settings.state, mapper, SourceRows(sources, publications).fetch, priorities)

@@ -25,7 +25,7 @@ from cdc.lsn import ZERO, Lsn
 from cdc.table_copy import CopiedChunk, TableReader
 from cdc.wanted import wanted_filters
 from config.errors import CausewayError, Disposition, ErrorKind
-from config.settings import CaptureSettings, Lane, SourceSettings
+from config.settings import CaptureSettings, Lane, Settings, SourceSettings
 
 CHUNK_ROWS = 20_000
 # Transactions as the stream numbers them, the newest ones: any that a new snapshot still takes for running is among them.
@@ -225,3 +225,18 @@ class SourceCopies:
         state = self.states[progress.table]
         state.state, state.error = "failed", error
         logger.error("{}: copying {} failed: {}", self.name, progress.table, error)
+
+
+def copies_of(settings: Settings, lane: Lane, wake: threading.Event) -> dict[str, SourceCopies]:
+    """Return what a lane copies its sources' tables with."""
+    return {
+        name: SourceCopies(
+            name=name,
+            settings=source,
+            lane=lane,
+            capture=settings.capture,
+            wake=wake,
+            publication=settings.slot_name(name, lane) if lane is Lane.OPERATIONAL else None,
+        )
+        for name, source in settings.sources_of(lane).items()
+    }

@@ -30,6 +30,8 @@ from config.settings import CaptureSettings
 
 # Whatever comes sets `wake`: batches, a copy's rows, commands, errors, a signal. This is for what falls due by the clock only.
 IDLE_WAIT_S = 0.5
+# A run that is to end waits no longer for a source that failed so often in a row, once the others have caught up.
+_GIVEN_UP_AFTER = 4
 
 
 class Reader(Protocol):
@@ -98,14 +100,13 @@ class _Feed:
     until: Lsn | None
     copies: SourceCopies | None = None
     progress: SourceProgress = field(default_factory=SourceProgress)
+    taken_up: bool = False
     opened: bool = False
     failures: int = 0
     open_at: float = 0.0
     stored_at: float = 0.0
     put_off: ChangeBatch | None = None  # only moves the position; stored when that is due, unless rows come first
-    failure: CausewayError | None = (
-        None  # what a person must mend; the source stands still until the lane is started again
-    )
+    failure: CausewayError | None = None  # the last one; None again once the source is open
 
 
 def _copying(feed: _Feed) -> list[dict[str, Any]]:
@@ -141,8 +142,9 @@ _OF_ONE_SOURCE = frozenset(
 class LaneLoop:
     """Pumps every reader's batches into one destination until told to stop, or until all have caught up.
 
-    A source that fails in a way that waiting does not mend stands still with nothing half stored, and the others go on; `run`
-    raises the first such CausewayError when there is nothing else left to do.
+    A source that fails in a way that waiting does not mend stands still with nothing half stored, and the others go on; one that
+    can't be reached is tried again, later and later. `run` raises the first of these CausewayErrors when there is nothing else left
+    to do: with `until`, a source that is out of reach then is given up.
     """
 
     def __init__(
@@ -154,11 +156,14 @@ class LaneLoop:
         stop: threading.Event,
         capture: CaptureSettings,
         until: Mapping[str, Lsn] | None = None,
+        take_up: Callable[[str], Lsn | None] | None = None,
         after_turn: Callable[[], object] | None = None,
         turns: Turns | None = None,
         copies: Mapping[str, SourceCopies] | None = None,
     ) -> None:
+        """`take_up` is called until it has succeeded once, before a source is opened; what it returns takes the place of `until`."""
         self._turns = turns
+        self._take_up = take_up
         self._destination = destination
         self._wake = wake
         self._stop = stop
@@ -184,7 +189,7 @@ class LaneLoop:
     def run(self) -> None:
         """Work until `stop` is set, or (with `until`) until every source has caught up."""
         try:
-            while not self._stop.is_set() and not self._done():
+            while not self._stop.is_set() and not self.done:
                 busy = [self._turn(feed) for feed in self._feeds if not self._stop.is_set()]
                 if self._after_turn is not None:
                     self._after_turn()
@@ -199,9 +204,16 @@ class LaneLoop:
         if failures and not self._stop.is_set():
             raise failures[0]
 
-    def _done(self) -> bool:
-        ended = ("caught_up", "failed") if self._bounded else ("failed",)
-        return all(feed.progress.state in ended for feed in self._feeds)
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do for any source."""
+        return all(self._ended(feed) for feed in self._feeds)
+
+    def _ended(self, feed: _Feed) -> bool:
+        if not self._bounded or feed.progress.state == "failed":
+            return feed.progress.state == "failed"
+        out_of_reach = feed.progress.state == "waiting" and feed.failures >= _GIVEN_UP_AFTER
+        return out_of_reach or feed.progress.state == "caught_up"
 
     def _turn(self, feed: _Feed) -> bool:
         """Give one source its turn; True where there was something to do."""
@@ -218,6 +230,10 @@ class LaneLoop:
     def _open(self, feed: _Feed) -> bool:
         if time.monotonic() < feed.open_at or feed.progress.state in ("caught_up", "failed"):
             return False
+        if not feed.taken_up and self._take_up is not None:
+            until = self._take_up(feed.reader.name)
+            feed.until = until if self._bounded else None
+        feed.taken_up = True
         position = self._destination.position(feed.reader.name)
         feed.opened, feed.put_off = True, None  # a failing open may hold resources too: closing is always due
         relations = feed.reader.open(position, feed.until)
@@ -228,6 +244,7 @@ class LaneLoop:
             if feed.copies is not None:
                 feed.copies.opened(self._destination, new)
         feed.progress.state, feed.progress.error = "snapshot" if position is None else "streaming", ""
+        feed.failure = None
         feed.progress.durable = max(feed.progress.durable, position.lsn if position else ZERO)
         feed.progress.applied = max(feed.progress.applied, feed.progress.durable)
         logger.info(
@@ -273,7 +290,7 @@ class LaneLoop:
         while not batch.complete and batch.kind is BatchKind.STREAM:
             batch = self._next_piece(feed)
             if batch is None:
-                self._destination.rollback()
+                self._destination.rollback(feed.reader.name)
                 return False
             self._store(feed, batch)
         return True
@@ -330,15 +347,16 @@ class LaneLoop:
 
     def _fail(self, feed: _Feed, error: CausewayError) -> None:
         """Roll back and close; wait and try again where that may help, else leave the source standing, or end the lane."""
-        self._destination.rollback()
+        self._destination.rollback(feed.reader.name)
         self._close(feed)
+        feed.failure = error
         if error.kind in _OF_ONE_SOURCE:
-            feed.failure, feed.progress.state, feed.progress.error = error, "failed", str(error)
+            feed.progress.state, feed.progress.error = "failed", str(error)
             logger.error("{} This source stands still until the lane is started again.", error)
             return
-        if error.disposition is not Disposition.RETRY or (self._bounded and feed.failures >= 3):
+        if error.disposition is not Disposition.RETRY:
             raise error
-        wait_s = min(self._capture.reconnect_first_s * 2**feed.failures, self._capture.reconnect_longest_s)
+        wait_s = min(self._capture.reconnect_first_s * 2 ** min(feed.failures, 30), self._capture.reconnect_longest_s)
         feed.failures += 1
         feed.open_at = time.monotonic() + wait_s
         feed.progress.state, feed.progress.error = "waiting", str(error)

@@ -2,7 +2,8 @@
 what the lane's publication has of it.
 
 Contract: a file that can't be read as a mapping leaves the ones in force as they were, for it does not say what it is about; one
-that does not fit its table is given as broken, and the others are used.
+that does not fit its table is given as broken, and the others are used. Mappings of a source that has not answered yet are in force
+as far as their tables are known without it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 from loguru import logger
 
 from causeway.publishing import as_published, find_published, mapped
-from causeway.sources import OtherwiseKnown, Sources, describe_sources
+from causeway.sources import OtherwiseKnown, Sources, describe_source
+from cdc.publications import Publication
 from cdc.relation import Relation
 from cdc.wanted import Wanted
 from config.errors import CausewayError
@@ -27,7 +29,7 @@ from transforms.mapping import Mapping, load_mappings
 
 
 class MappingFiles:
-    """The mappings of some sources, compiled against their tables as the catalogs have them now."""
+    """The mappings of some sources, compiled against their tables as the catalogs have them now. Connects nowhere until `take_up`."""
 
     def __init__(
         self,
@@ -37,7 +39,7 @@ class MappingFiles:
         otherwise: OtherwiseKnown = lambda _name: (),
         publications: Map[str, str] = MappingProxyType({}),
     ) -> None:
-        """Read and compile; CausewayError: MAPPING where a file is no mapping, else as of describe_sources (`otherwise` too).
+        """Read the files; CausewayError MAPPING where one is no mapping. `otherwise` knows the tables of a source without it.
 
         publications: by source, what the mappings are to find in it.
         """
@@ -46,12 +48,23 @@ class MappingFiles:
         self._otherwise = otherwise
         self._digest = _digest(folders)
         self._loaded = self._load()
-        self._relations: dict[str, tuple[Relation, ...]] = describe_sources(sources, otherwise=otherwise)
+        self._relations: dict[str, tuple[Relation, ...]] = {name: tuple(otherwise(name)) for name in sources}
         self._publications = publications
-        self._published = find_published(sources, publications)
+        self._published: dict[str, Publication | None] = {}
+        self._answered: set[str] = set()
         self.unread = ""  # why what the files say now is not in force
         self.current: tuple[AnyMapping, ...] = ()
         self._compile()
+
+    def take_up(self, source: str) -> None:
+        """Hold a source's mappings to its tables, now that it can be asked; CausewayError as of describe_source."""
+        self._ask(source)
+        self._answered.add(source)
+        self._compile(source)
+
+    def has_answered(self, source: str) -> bool:
+        """Return whether a source was taken up."""
+        return source in self._answered
 
     @property
     def broken(self) -> tuple[BrokenMapping, ...]:
@@ -100,19 +113,29 @@ class MappingFiles:
 
     def look_again(self) -> bool:
         """Compile against the catalogs as they are now; True where a mapping has broken or was mended."""
-        try:
-            self._relations = describe_sources(self._sources, otherwise=self._otherwise)
-            self._published = find_published(self._sources, self._publications)
-        except CausewayError as error:
-            logger.warning("the mappings are held to the tables as they were: {}", error)
+        for name in self._answered:
+            try:
+                self._ask(name)
+            except CausewayError as error:
+                logger.warning("the mappings are held to the tables as they were: {}", error)
         return self._compile()
+
+    def _ask(self, name: str) -> None:
+        source = self._sources[name]
+        self._relations[name] = describe_source(name, source, otherwise=self._otherwise)
+        if name in self._publications:
+            self._published[name] = find_published(name, source, self._publications[name])
 
     def _load(self) -> tuple[Mapping, ...]:
         return tuple(mapping for mapping in load_mappings(self._folders) if mapping.source in self._sources)
 
-    def _compile(self) -> bool:
+    def _compile(self, source: str | None = None) -> bool:
+        """Compile the mappings of one source, or of all; True where one has broken or was mended."""
         before = {one.name: one.problems for one in self.broken}
-        self.current = tuple(as_published(one, self._published) for one in compile_each(self._loaded, self._relations))
+        due = [mapping for mapping in self._loaded if source in (None, mapping.source) and self._is_known(mapping)]
+        kept = [one for one in self.current if source not in (None, one.mapping.source)]
+        made = [as_published(one, self._published) for one in compile_each(due, self._relations)]
+        self.current = (*kept, *made)
         now = {one.name: one.problems for one in self.broken}
         for one in self.broken:
             if before.get(one.name) != one.problems:
@@ -123,6 +146,11 @@ class MappingFiles:
         for name in before.keys() - now.keys():
             logger.info("mapping {} fits its table again", name)
         return before != now
+
+    def _is_known(self, mapping: Mapping) -> bool:
+        """Whether it can be said of a mapping that it fits its table, or does not."""
+        tables = {relation.qualified_name for relation in self._relations[mapping.source]}
+        return mapping.source in self._answered or mapping.table in tables
 
 
 def _digest(folders: Sequence[Path]) -> bytes:

@@ -7,20 +7,20 @@ the outbox grows.
 from __future__ import annotations
 
 import threading
-from functools import partial
 from typing import Any
 
 from loguru import logger
 
 from causeway.control import Handler
-from causeway.copy_command import copies_of, copy_handler
+from causeway.copy_command import copy_handler
 from causeway.lane import LaneLoop
+from causeway.lane_sources import LaneSources
 from causeway.mapping_files import MappingFiles
 from causeway.reading_rows import RowReading
 from causeway.source_rows import SourceRows
-from causeway.sources import Sources, reader_for
 from causeway.turns import Turns
 from cdc.lsn import Lsn
+from cdc.wanted import Wanted
 from config.errors import CausewayError, ErrorKind, in_our_words
 from config.settings import Lane, Settings
 from loaders.client import OdooClient
@@ -39,7 +39,7 @@ class OperationalLane:
     def __init__(self, settings: Settings, *, stop: threading.Event, wake: threading.Event) -> None:
         self._settings = settings
         self._stop = stop
-        self._sources: Sources = settings.sources_of(Lane.OPERATIONAL)
+        self._sources = LaneSources(settings, Lane.OPERATIONAL, wake, wanted=self._wanted)
         self._wake = wake
         self.turns = Turns(wake)
         self._delivery_error: CausewayError | None = None
@@ -48,8 +48,8 @@ class OperationalLane:
         self._reading: RowReading | None = None
         self._files: MappingFiles | None = None
 
-    def run(self, until: dict[str, Lsn] | None) -> None:
-        """Capture into the outbox and deliver beside it; with `until`, end when nothing is left to deliver either."""
+    def run(self, *, bounded: bool) -> None:
+        """Capture into the outbox and deliver beside it; a bounded run ends when nothing is left to deliver either."""
         publications = {name: self._settings.slot_name(name, self.lane) for name in self._sources}
         files = self._files = MappingFiles(self._settings.mappings, self._sources, publications=publications)
         priorities = {name: source.priority for name, source in self._sources.items()}
@@ -60,12 +60,12 @@ class OperationalLane:
             self._settings.state, self._sources, mapper=mapper, outbox=outbox, rows=rows, files=files
         )
         delivery_stop = threading.Event()
-        deliver = self._deliver if until is None else self._deliver_or_give_up
+        deliver = self._deliver_or_give_up if bounded else self._deliver
         thread = threading.Thread(target=deliver, args=(delivery_stop,), name="delivery", daemon=True)
         thread.start()
         try:
-            self._capture(outbox, files, until)
-            if until is not None and not self._stop.is_set():
+            failure = self._capture(outbox, mapper, files, bounded=bounded)
+            if bounded and not self._stop.is_set():
                 self._reading.finish()
                 self._wait_for_delivery()
         finally:
@@ -74,16 +74,16 @@ class OperationalLane:
             thread.join(timeout=4.0)
             self._reading.close()
             outbox.close()
-        if self._delivery_error is not None:
-            raise self._delivery_error
+        for error in (self._delivery_error, failure):
+            if error is not None:
+                raise error
 
     def commands(self) -> dict[str, Handler]:
         """What the lane does on request, over its control channel."""
-        return {
-            "copy": copy_handler(
-                self, self._sources, lambda name: self._files.wanted(name).names if self._files else ()
-            )
-        }
+        return {"copy": copy_handler(self, self._sources, lambda name: self._wanted(name).names)}
+
+    def _wanted(self, source: str) -> Wanted:
+        return self._files.wanted(source) if self._files is not None else Wanted(tables=())
 
     def status(self) -> dict[str, Any]:
         """What the outbox holds, what waits to be read and which mappings are broken, for the status file."""
@@ -96,23 +96,36 @@ class OperationalLane:
         """The capture loop, once it runs."""
         return self._loop
 
-    def _capture(self, outbox: Outbox, files: MappingFiles, until: dict[str, Lsn] | None) -> None:
-        readers = [
-            reader_for(self._settings, name, self.lane, self._wake, partial(files.wanted, name))
-            for name in self._sources
-        ]
+    def _capture(
+        self, outbox: Outbox, mapper: BatchMapper, files: MappingFiles, *, bounded: bool
+    ) -> CausewayError | None:
+        """Run the loop; return what keeps a source from going on, where the others have done all that they can."""
+
+        def take_up(name: str) -> Lsn:
+            end = self._sources.take_up(name)
+            files.take_up(name)
+            mapper.replace(files.current)
+            return end
+
         self._loop = LaneLoop(
             outbox,
-            readers,
+            list(self._sources.readers.values()),
             wake=self._wake,
             stop=self._stop,
             capture=self._settings.capture,
-            until=until,
+            until={} if bounded else None,
+            take_up=take_up,
             after_turn=self._reading.work if self._reading is not None else None,
             turns=self.turns,
-            copies=copies_of(self._settings, Lane.OPERATIONAL, self._wake),
+            copies=self._sources.copies,
         )
-        self._loop.run()
+        try:
+            self._loop.run()
+        except CausewayError as error:
+            if not self._loop.done:
+                raise
+            return error
+        return None
 
     def _new_deliverer(self) -> Deliverer:
         settings = self._settings

@@ -31,7 +31,7 @@ from causeway.metrics import serving
 from causeway.operational import OperationalLane
 from causeway.runfiles import RunFolder
 from causeway.slot_watch import watching
-from causeway.sources import Sources, current_ends, with_tables
+from causeway.sources import Sources, current_ends
 from causeway.table_bars import TableBars
 from config.errors import CausewayError, in_our_words
 from config.settings import Lane, Settings
@@ -57,16 +57,14 @@ def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
         # A bounded run is over soon: it watches nothing. Else the watch begins first: it must see what a lane that can't start lets grow.
         watch = nullcontext() if until_caught_up else watching(settings, folder)
         with _signals(stop, wake), _deadline(stop), watch:
-            settings = with_tables(settings)
             kind = OperationalLane if lane is Lane.OPERATIONAL else AnalyticalLane
             running = kind(settings, stop=stop, wake=wake)
-            until = current_ends(settings.sources_of(lane)) if until_caught_up else None
             status = _Status(folder, running, stop, wake)
             control = ControlServer(folder.path, lane, {"status": lambda _: status.now(), **running.commands()})
             with control, status, _server_ends(settings.sources_of(lane), running):
                 with serving(settings, lane, status.now, folder):
                     try:
-                        running.run(until)
+                        running.run(bounded=until_caught_up)
                     finally:
                         running.turns.end()
     finally:

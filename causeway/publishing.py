@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
 
-from causeway.sources import Sources, connect_source, naming
+from causeway.sources import connect_source, naming
 from cdc.publications import Publication, find_publication
 from cdc.wanted import PublishedTable, Wanted, everything
 from config.settings import Lane, Settings, SourceSettings
@@ -51,18 +51,13 @@ def _columns(mappings: Sequence[Mapping]) -> tuple[str, ...] | None:
     return None if None in each else tuple(sorted({name for columns in each for name in columns or ()}))
 
 
-def find_published(sources: Sources, publications: Map[str, str]) -> dict[str, Publication]:
-    """Return by source those of its publications (names by source) that exist; CausewayError as the connection's."""
-    found = {}
-    for source, publication in publications.items():
-        with connect_source(source, sources[source], "catalog") as connection, naming(source):
-            there = find_publication(connection, publication)
-            if there is not None:
-                found[source] = there
-    return found
+def find_published(name: str, source: SourceSettings, publication: str) -> Publication | None:
+    """Return a source's publication as it is, None where it does not exist; CausewayError as the connection's."""
+    with connect_source(name, source, "catalog") as connection, naming(name):
+        return find_publication(connection, publication)
 
 
-def as_published(one: AnyMapping, published: Map[str, Publication]) -> AnyMapping:
+def as_published(one: AnyMapping, published: Map[str, Publication | None]) -> AnyMapping:
     """Return a mapping, as broken where its source's publication does not have all that it reads.
 
     Without a publication nothing is lacking: the lane's first run makes it.

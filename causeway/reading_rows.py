@@ -68,7 +68,6 @@ class RowReading:
             return self._read_some()
         except CausewayError as error:  # of the state database: the stream meets the same trouble, and its loop waits
             logger.warning("rows that are to be read wait: {}", error)
-            self._outbox.rollback()
             self._forget_connection()
             self._look_at = time.monotonic() + _AGAIN_S
             return False
@@ -151,6 +150,8 @@ class RowReading:
 
     def _read(self, group: Group) -> str:
         """Read some rows of a group and store what they give; return why that can't be done now, else nothing."""
+        if group.source in self._sources and not self._files.has_answered(group.source):
+            return "the source has not answered yet"
         if group.source not in self._sources or group.table not in self._sources[group.source].table_names:
             return "the table is not captured any more"
         mappings = {one.name: one for one in self._mapper.mappings_of(group.source, group.table)}
@@ -167,7 +168,11 @@ class RowReading:
         if broken_now and only:
             return "; ".join(broken_now[0].problems)
         held = [_held_for(one.name, rows, at) for one in broken_now for at in range(len(rows.keys))]
-        self._outbox.apply_read(group.source, changes, rows, held)
+        try:
+            self._outbox.apply_read(group.source, changes, rows, held)
+        except CausewayError:
+            self._outbox.rollback(group.source)
+            raise
         return ""
 
     def _map(self, group: Group, rows: ReadRows, only: str) -> tuple[list[AnyChange], list[BrokenMapping]]:

@@ -99,22 +99,19 @@ def name_in_hint(error: CausewayError, name: str) -> None:
     error.hint = error.hint.replace(" SOURCE", f" {name}")
 
 
-def describe_sources(
-    sources: Sources, *, otherwise: OtherwiseKnown = lambda _name: ()
-) -> dict[str, tuple[Relation, ...]]:
-    """Return each source's captured tables as its catalog has them now, or else as `otherwise` knows them.
+def describe_source(
+    name: str, source: SourceSettings, *, otherwise: OtherwiseKnown = lambda _name: ()
+) -> tuple[Relation, ...]:
+    """Return a source's captured tables as its catalog has them now, or else as `otherwise` knows them.
 
     CausewayError SCHEMA where a table is known to neither.
     """
-    described = {}
-    for name, source in sources.items():
-        with connect_source(name, source, "catalog") as connection, naming(name):
-            found, missing = find_described(connection, source.table_names)
-            known = {relation.qualified_name: relation for relation in otherwise(name)} if missing else {}
-            if not known.keys() >= set(missing):
-                found = describe(connection, source.table_names)  # says which there are not
-            described[name] = (*found, *(known[table] for table in missing))
-    return described
+    with connect_source(name, source, "catalog") as connection, naming(name):
+        found, missing = find_described(connection, source.table_names)
+        known = {relation.qualified_name: relation for relation in otherwise(name)} if missing else {}
+        if not known.keys() >= set(missing):
+            found = describe(connection, source.table_names)  # says which there are not
+        return (*found, *(known[table] for table in missing))
 
 
 def current_ends(sources: Sources) -> dict[str, Lsn]:

@@ -1,7 +1,7 @@
 """`causeway run` without a lane: both lanes as child processes, each restarted by itself, both ended together.
 
 A lane that dies of a signal or of something that may pass is started again, later and later; one that refuses to go on is not,
-and the other goes on without it.
+and the other goes on without it. A run that is to end waits for nothing: it ends with the lanes' exit codes.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Supervisor:
         child.process = None
         if code == Exit.OK and not self._until_caught_up:
             code = Exit.UNAVAILABLE  # ended by a signal that was not ours: it is wanted again
-        if code >= 0 and code != Exit.UNAVAILABLE:
+        if code >= 0 and (code != Exit.UNAVAILABLE or self._until_caught_up):
             child.code = code
             if code != Exit.OK:
                 logger.error("{} lane ended with exit code {} and is not started again", child.lane, code)

@@ -14,6 +14,7 @@ from typing import Any
 from causeway.comparing import compared, not_comparable
 from causeway.control import Request
 from causeway.holding import Cut, SourceHolder
+from causeway.lane_sources import LaneSources
 from causeway.repairing import PIECE_ROWS, apply_pieces, commit, repair_pieces
 from causeway.sources import find_source, naming
 from causeway.turns import Turns
@@ -22,9 +23,7 @@ from cdc import checksum as source_side
 from cdc.batch import ChangeBatch
 from cdc.catalog import describe, find_described
 from cdc.exported_snapshot import ConsistentView
-from cdc.reader import PostgresReader
 from config.errors import CausewayError, ErrorKind
-from config.settings import Settings
 from warehouse.checksum import postgres_expressions
 from warehouse.differences import Difference, Differences, key_table
 from warehouse.mirror import Mirror
@@ -40,28 +39,26 @@ class LaneVerifier:
 
     def __init__(
         self,
-        settings: Settings,
+        sources: LaneSources,
         warehouse: Warehouse,
         mirror: Mirror,
-        readers: Sequence[PostgresReader],
         turns: Turns,
     ) -> None:
-        self._settings = settings
+        self._sources = sources
         self._warehouse = warehouse
         self._mirror = mirror
-        self._readers = {reader.name: reader for reader in readers}
         self._turns = turns
 
     def verify(self, request: Request) -> dict[str, Any]:
         """Carry out {"source", "tables", "repair"}; return the verdict as JSON values. CausewayError as `SourceHolder`'s."""
         name = request.text("source")
-        source = find_source(self._settings, name)
+        source = find_source(self._sources.settings, name)
         tables = wanted_tables(name, source, request.texts("tables"))
         holder = SourceHolder(
-            self._readers[name],
+            self._sources.readers[name],
             source,
             self._turns,
-            longest_s=self._settings.capture.longest_hold_s,
+            longest_s=self._sources.settings.capture.longest_hold_s,
             gone=request.gone,
         )
         with naming(name):

@@ -48,8 +48,8 @@ class Destination(Protocol):
         A copied chunk (`batch.copy`) comes between two batches, at the stored position, which it leaves as it is.
         """
 
-    def rollback(self) -> None:
-        """Forget what was applied since the last commit (the reader is about to start again from `position`)."""
+    def rollback(self, source: str) -> None:
+        """Forget what was applied of a source since its last commit (its reader is about to start again from `position`)."""
 
     def close(self) -> None:
         """Release files and connections. Nothing uncommitted survives."""

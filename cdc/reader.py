@@ -61,11 +61,11 @@ class PostgresReader:
     ) -> None:
         self._why_dropped = why_dropped
         self._typed_copies = typed_copies
-        self._wanted = wanted or (lambda: everything(settings, lane))
+        self._wanted = wanted or (lambda: everything(self.settings, lane))
         self.name = name
         self.lane = lane
         self.slot = slot
-        self._settings = settings
+        self.settings = settings  # as of the next `open`
         self._capture = capture
         self._wake = wake
         self.troubles: dict[
@@ -244,7 +244,7 @@ class PostgresReader:
         self._confirmed = self._handed_out = self._server_end = ZERO
 
     def _check(self, position: Position | None, wanted: Wanted) -> tuple[tuple[Relation, ...], ServerFacts]:
-        with connect(self._settings.connection, application_name=f"causeway {self.name} check") as connection:
+        with connect(self.settings.connection, application_name=f"causeway {self.name} check") as connection:
             facts = server_facts(connection)
             found = next(iter(slots.status(connection, [self.slot])), None)
             if position is not None:
@@ -258,7 +258,7 @@ class PostgresReader:
             self._check_publication(connection, position, wanted)
             if position is None:
                 # Publication before slot: a slot decodes with the catalogs of its time.
-                slots.create(connection, self._settings, self.lane, self.slot, wanted)
+                slots.create(connection, self.settings, self.lane, self.slot, wanted)
                 failpoint("reader.slot_created")
             return relations, facts
 
@@ -267,7 +267,7 @@ class PostgresReader:
         if not preconditions.may_have_failed_over(position, facts, found):
             return False
         name = f"causeway {self.name} check"
-        ends = switch_points(self._settings.connection, facts.timeline, application_name=name)
+        ends = switch_points(self.settings.connection, facts.timeline, application_name=name)
         preconditions.check_failover(position, facts, ends)
         return True
 
@@ -303,7 +303,7 @@ class PostgresReader:
     def _receive(self, position: Position | None, facts: ServerFacts, wanted: Wanted) -> Receiving:
         task = Task(
             name=self.name,
-            settings=self._settings,
+            settings=self.settings,
             lane=self.lane,
             slot=self.slot,
             wanted=wanted,
@@ -331,7 +331,7 @@ class PostgresReader:
         """Ask the catalog about types that came while streaming: seldom, so with a connection of its own."""
         if not any(needs_catalog(column.type_oid) for column in columns):
             return {}
-        with connect(self._settings.connection, application_name=f"causeway {self.name} types") as connection:
+        with connect(self.settings.connection, application_name=f"causeway {self.name} types") as connection:
             return described_types(connection, columns)
 
     def _batch(self, chunk: Chunk) -> ChangeBatch | None:

@@ -184,15 +184,15 @@ class Outbox:
         held, self._held_any = self._held_any, False
         return held
 
-    def rollback(self) -> None:
+    def rollback(self, source: str) -> None:
         """See Destination."""
-        for source in list(self._sessions):
-            self._forget(source)
-            self._mapper.forget(source)
+        self._forget(source)
+        self._mapper.forget(source)
 
     def close(self) -> None:
         """See Destination."""
-        self.rollback()
+        for source in list(self._sessions):
+            self.rollback(source)
 
     def _session(self, source: str) -> _Session:
         session = self._sessions.get(source)

@@ -67,7 +67,7 @@ def test_pieces_of_a_large_transaction_wait_for_the_last_one(lane: OperationalEn
 
 def test_a_rollback_forgets_the_pieces(lane: OperationalEnd) -> None:
     lane.arrive(product(), complete=False)
-    lane.outbox.rollback()
+    lane.outbox.rollback("shop")
     assert lane.outbox.position("shop") is None
     lane.arrive(customer())
     assert lane.statuses() == {"customer:shop:c1": "pending"}
@@ -79,7 +79,7 @@ def test_a_position_never_goes_back(lane: OperationalEnd) -> None:
     with pytest.raises(CausewayError) as caught:
         lane.outbox.apply(batch)
     assert caught.value.kind is ErrorKind.STATE
-    lane.outbox.rollback()
+    lane.outbox.rollback("shop")
 
 
 def test_snapshot_pieces_may_commit_but_nothing_is_delivered_before_the_last(lane: OperationalEnd) -> None:
@@ -100,6 +100,14 @@ def test_what_a_repeated_snapshot_does_not_show_is_gone(lane: OperationalEnd) ->
     lane.arrive(product(), kind=BatchKind.SNAPSHOT)
     assert lane.rows("SELECT record_id FROM outbox WHERE operation = 'delete'") == [("customer:shop:c2",)]
     assert lane.rows("SELECT count(*) FROM snapshot_seen") == [(0,)]
+
+
+def test_another_sources_rollback_leaves_a_repeated_snapshot_as_it_is(lane: OperationalEnd) -> None:
+    lane.arrive(customer(), customer(key="c2"))
+    lane.outbox.begin_snapshot("shop", ())
+    lane.outbox.rollback("market")
+    lane.arrive(customer(), kind=BatchKind.SNAPSHOT)
+    assert lane.rows("SELECT record_id FROM outbox WHERE operation = 'delete'") == [("customer:shop:c2",)]
 
 
 def test_a_truncated_table_deletes_only_what_its_mapping_made(lane: OperationalEnd) -> None:

@@ -108,8 +108,8 @@ class RecordingDestination:
         if batch.complete:
             self._stored = batch.position
 
-    def rollback(self) -> None:
-        self._log.append("rollback")
+    def rollback(self, source: str) -> None:
+        self._log.append("rollback" if source == "shop" else f"rollback {source}")
 
     def close(self) -> None: ...
 
@@ -216,3 +216,88 @@ def test_the_position_of_a_source_that_falls_silent_is_stored_in_the_end(log: li
 def test_a_destination_that_goes_back_is_a_bug_and_ends_the_lane(log: list[str]) -> None:
     with pytest.raises(AssertionError, match="monotonic"):
         run(log, ScriptedReader([batch(5), batch(4)], log=log), RecordingDestination(log))
+
+
+def two_sources(log: list[str], other_log: list[str], take_up: Callable[[str], Lsn | None], **more: Any) -> LaneLoop:
+    """`shop` with one batch, and `market` with two; `take_up` decides when each begins."""
+    return LaneLoop(
+        RecordingDestination(other_log),
+        [ScriptedReader([batch(9)], log=log), ScriptedReader([batch(1), batch(2)], log=other_log, name="market")],
+        wake=threading.Event(),
+        capture=QUICK,
+        take_up=take_up,
+        **{"stop": threading.Event(), "until": {}, **more},
+    )
+
+
+def test_a_source_out_of_reach_is_given_up_when_the_others_have_caught_up(log: list[str]) -> None:
+    other_log: list[str] = []
+
+    def take_up(source: str) -> Lsn:
+        if source == "shop":
+            raise CausewayError(ErrorKind.CONNECTION, "does not answer")
+        return Lsn(1000)
+
+    loop = two_sources(log, other_log, take_up)
+    with pytest.raises(CausewayError, match="shop: does not answer"):
+        loop.run()
+    assert loop.done
+    assert log == []
+    assert "confirm 0/2" in other_log
+    assert {name: one.state for name, one in loop.progress.items()} == {"shop": "waiting", "market": "caught_up"}
+
+
+def test_a_source_is_taken_up_once_when_it_answers(log: list[str]) -> None:
+    other_log: list[str] = []
+    asked: list[str] = []
+
+    def take_up(source: str) -> Lsn:
+        asked.append(source)
+        if source == "shop" and asked.count("shop") < 3:
+            raise CausewayError(ErrorKind.CONNECTION, "does not answer")
+        return Lsn(1000)
+
+    two_sources(log, other_log, take_up).run()
+    assert (asked.count("shop"), asked.count("market")) == (3, 1)
+    assert [line for line in log if line.startswith("confirm")] == ["confirm 0/9"]
+
+
+def test_a_source_that_fails_rolls_back_nothing_of_another(log: list[str]) -> None:
+    other_log: list[str] = []
+    stop = threading.Event()
+
+    def take_up(source: str) -> None:
+        if source == "shop":
+            raise CausewayError(ErrorKind.CONNECTION, "does not answer")
+
+    loop = two_sources(
+        log,
+        other_log,
+        take_up,
+        stop=stop,
+        until=None,
+        after_turn=lambda: stop.set() if "confirm 0/2" in other_log else None,
+    )
+    loop.run()
+    assert "rollback" in other_log  # of shop, as RecordingDestination writes it
+    assert "rollback market" not in other_log
+
+
+def test_a_source_that_is_away_for_days_is_still_tried(log: list[str]) -> None:
+    lost = CausewayError(ErrorKind.CONNECTION, "gone")
+    wake, stop = threading.Event(), threading.Event()
+
+    def after_turn() -> None:
+        wake.set()
+        if "confirm 0/1" in log:
+            stop.set()
+
+    LaneLoop(
+        RecordingDestination(log),
+        [ScriptedReader(*([lost] for _ in range(1100)), [batch(1)], log=log)],
+        wake=wake,
+        stop=stop,
+        capture=CaptureSettings(reconnect_first_s=1e-6, reconnect_longest_s=1e-6),
+        after_turn=after_turn,
+    ).run()
+    assert "confirm 0/1" in log
