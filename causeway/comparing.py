@@ -4,7 +4,7 @@ Both sides hash every row over one canonical text a value, and compare counts an
 no collation, so that both sides cut alike. Of the buckets that differ, both sides' hashes of single rows are joined in DuckDB.
 Memory: one number for each of at most 65,536 buckets, and what DuckDB may have.
 
-Contract: the connection is a consistent view's, the cursor's transaction sees the mirror at the same point.
+Contract: the connection is a consistent view's, the mirrors' view is of the same point.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import duckdb
 import pyarrow as pa
 
 from causeway.verdict import RowDifference, TableVerdict
@@ -24,8 +23,8 @@ from cdc.relation import Relation
 from warehouse import checksum as mirror_side
 from warehouse.checksum import postgres_expressions
 from warehouse.differences import Difference, Differences, Kind, key_table
-from warehouse.names import MirrorTable
-from warehouse.tables import TableState, read_records
+from warehouse.mirror_view import MirrorView
+from warehouse.tables import TableState
 
 # Rows whose keys are hashed together: so many are read for each row that differs.
 BUCKET_ROWS = 1024
@@ -45,12 +44,11 @@ class Comparison:
     digits: int = 0
 
 
-def not_comparable(
-    cursor: duckdb.DuckDBPyConnection, source: str, relations: Iterable[Relation], at: Lsn
-) -> dict[str, str]:
+def not_comparable(mirrors: MirrorView, relations: Iterable[Relation], at: Lsn) -> dict[str, str]:
     """Return why tables of a source can't be compared at `at`, by qualified name: they are stopped, or not copied yet."""
     found = {}
-    records = {record.relation.qualified_name: record for record in read_records(cursor, source).values()}
+    source = mirrors.source
+    records = {record.relation.qualified_name: record for record in mirrors.records.values()}
     for relation in relations:
         name = relation.qualified_name
         record = records.get(name)
@@ -67,14 +65,17 @@ def not_comparable(
 
 @contextmanager
 def compared(
-    connection: PlainConnection, cursor: duckdb.DuckDBPyConnection, source: str, relation: Relation
+    connection: PlainConnection, mirrors: MirrorView, relation: Relation, *, partitioned: bool | None = None
 ) -> Iterator[Comparison]:
     """Compare one table; inside the context its differing rows can be read."""
-    table = MirrorTable(source, relation)
-    digits = digits_for(mirror_side.count_rows(cursor, table))
+    table = mirrors.table(relation)
+    digits = digits_for(mirrors.about_rows(table))
     expressions = postgres_expressions(relation)
-    theirs = _sums(source_side.bucket_checksums(connection, relation, expressions, digits=digits))
-    ours = _sums(mirror_side.checksums_seen(cursor, table, digits=digits))
+    found_there = source_side.bucket_checksums(
+        connection, relation, expressions, digits=digits, partitioned=partitioned
+    )
+    theirs = _sums(found_there)
+    ours = _sums(mirror_side.checksums_seen(mirrors, table, digits=digits))
     differing = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
     verdict = TableVerdict(
         table=relation.qualified_name,
@@ -87,7 +88,7 @@ def compared(
     if not differing:
         yield found
         return
-    with Differences(cursor, table) as differences:
+    with Differences(mirrors, table) as differences:
         for rows in source_side.keys_in_buckets(connection, relation, expressions, digits=digits, buckets=differing):
             differences.add(rows, source_side.KEY, source_side.NUMBER)
         counts = differences.compare_buckets(digits, differing)
@@ -105,10 +106,10 @@ def name_rows(connection: PlainConnection, differences: Differences) -> list[Row
     return [RowDifference(kind=one.kind, key=one.key, columns=columns.get(one.key_hash, ())) for one in listed]
 
 
-def still_differing(comparison: Comparison, cursor: duckdb.DuckDBPyConnection, source: str) -> int:
+def still_differing(comparison: Comparison, mirrors: MirrorView) -> int:
     """Return in how many buckets the mirror, as it is now, differs from what the source was found to be."""
-    table = MirrorTable(source, comparison.relation)
-    ours = _sums(mirror_side.checksums_seen(cursor, table, digits=comparison.digits))
+    table = mirrors.table(comparison.relation)
+    ours = _sums(mirror_side.checksums_seen(mirrors, table, digits=comparison.digits))
     theirs = comparison.theirs
     return sum(theirs.get(key) != ours.get(key) for key in theirs.keys() | ours.keys())
 

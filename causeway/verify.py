@@ -28,9 +28,11 @@ from cdc.catalog import find_described
 from cdc.exported_snapshot import ConsistentView, consistent_view
 from cdc.lsn import Lsn
 from cdc.relation import Relation
+from cdc.snapshot import partitioned
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings
 from warehouse.mirror import Mirror
+from warehouse.mirror_view import MirrorView
 from warehouse.store import Warehouse
 
 
@@ -101,13 +103,15 @@ def compare_all(
     assert stored is not None, "what has no position was refused before"
     mirror.follow(name, relations)
     with reading(warehouse) as cursor:
-        problems = not_comparable(cursor, name, relations, view.lsn)
+        mirrors, roots = MirrorView(cursor, name), partitioned(view.connection, relations)
+        problems = not_comparable(mirrors, relations, view.lsn)
         for relation in each or relations:
             if relation.qualified_name in problems:
                 problem = problems[relation.qualified_name]
                 verdicts.append(TableVerdict(table=relation.qualified_name, problem=problem))
                 continue
-            with compared(view.connection, cursor, name, relation) as comparison:
+            is_root = relation.oid in roots
+            with compared(view.connection, mirrors, relation, partitioned=is_root) as comparison:
                 if repair and comparison.differences is not None:
                     pieces = repair_pieces(view.connection, comparison.differences, position or stored, view.lsn)
                     rows = apply_pieces(mirror, pieces if hand_over is None else handed_over(pieces, hand_over))
@@ -117,8 +121,9 @@ def compare_all(
     if repaired or position is not None:
         commit(mirror, position or stored)
     with reading(warehouse) as cursor:
+        mirrors = MirrorView(cursor, name)
         for number, comparison in repaired.items():
-            left = still_differing(comparison, cursor, name)
+            left = still_differing(comparison, mirrors)
             verdicts[number] = replace(comparison.verdict, differing_ranges=left)
     return verdicts
 

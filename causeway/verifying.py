@@ -23,10 +23,12 @@ from cdc import checksum as source_side
 from cdc.batch import ChangeBatch
 from cdc.catalog import describe, find_described
 from cdc.exported_snapshot import ConsistentView
+from cdc.snapshot import partitioned
 from config.errors import CausewayError, ErrorKind
 from warehouse.checksum import postgres_expressions
 from warehouse.differences import Difference, Differences, key_table
 from warehouse.mirror import Mirror
+from warehouse.mirror_view import MirrorView
 from warehouse.names import MirrorTable
 from warehouse.store import Warehouse
 
@@ -82,14 +84,16 @@ class LaneVerifier:
         with holder.cut(self._warehouse, before=follow) as cut:
             relations, missing = find_described(cut.view.connection, tables)
             verdicts += map(not_there, missing)
-            problems = not_comparable(cut.cursor, name, relations, cut.view.lsn)
+            mirrors, roots = MirrorView(cut.cursor, name), partitioned(cut.view.connection, relations)
+            problems = not_comparable(mirrors, relations, cut.view.lsn)
             for number, relation in enumerate(relations):
                 table = relation.qualified_name
                 request.progress({"table": table, "done": number, "of": len(relations)})
                 if table in problems:
                     verdicts.append(TableVerdict(table=table, problem=problems[table]))
                     continue
-                with compared(cut.view.connection, cut.cursor, name, relation) as comparison:
+                is_root = relation.oid in roots
+                with compared(cut.view.connection, mirrors, relation, partitioned=is_root) as comparison:
                     verdicts.append(comparison.verdict)
                     if keep and comparison.differences is not None:
                         _check_few(table, comparison.verdict.differing_rows)
@@ -114,7 +118,7 @@ class LaneVerifier:
             hashes = source_side.keys_of_rows(cut.view.connection, relation, postgres_expressions(relation), keys)
             position = self._turns.between_batches(lambda: self._mirror.position(name))
             assert position is not None, "a reader that streams has a position"
-            with Differences(cut.cursor, mirrored) as differences:
+            with Differences(MirrorView(cut.cursor, name), mirrored) as differences:
                 differences.add(hashes, source_side.KEY, source_side.NUMBER)
                 differences.compare_keys(keys)
                 pieces = list(repair_pieces(cut.view.connection, differences, position, cut.view.lsn))

@@ -23,6 +23,7 @@ from cdc.connection import PlainConnection, Row
 from cdc.driver_errors import translate
 from cdc.relation import Relation
 from cdc.snapshot import output_functions, text_column_list, text_columns
+from cdc.snapshot import partitioned as partitioned_ones
 
 # Columns of the tables that are returned, beside columns that are named as the source's: no identifier has more than 63 bytes.
 KEY = "md5 of the text of the key".ljust(64, ".")
@@ -30,7 +31,6 @@ NUMBER = "number of the row".ljust(64, ".")
 _HASH, _NUMBER, _BUCKET = "hash", "number", "bucket"  # in queries, where the source's names are not
 MOST_DIGITS = 6
 _CHUNK_ROWS = 20_000
-_PARTITIONED = "SELECT relkind = 'p' FROM pg_class WHERE oid = %s"
 # With -1 and not NULL: without a modifier `character` would be character(1).
 _TYPE_NAMES = "SELECT format_type(t.oid, -1) FROM unnest(%s::oid[]) WITH ORDINALITY AS t (oid, n) ORDER BY t.n"
 
@@ -49,13 +49,18 @@ def bucket_checksums(
     expressions: Mapping[str, str],
     *,
     digits: int,
+    partitioned: bool | None = None,
 ) -> dict[str, Checksum]:
     """Return the checksum of each bucket that has rows; 16**digits buckets, named by their digits ('' where digits is 0).
 
-    expressions: column name -> Postgres SQL for its canonical text; columns without one are not compared.
+    expressions: column name -> Postgres SQL for its canonical text; columns without one are not compared. partitioned: whether
+    the table is; asked where it is not given.
     """
+    if partitioned is None:
+        partitioned = relation.oid in partitioned_ones(connection, [relation])
+    hashed = _hashed(relation, expressions, digits, (), _only(relation, partitioned=partitioned))
     query = sql.SQL("SELECT {0}, count(*), sum({1}) FROM ({2}) AS hashed GROUP BY {0}").format(
-        sql.Identifier(_BUCKET), sql.Identifier(_NUMBER), _hashed(connection, relation, expressions, digits)
+        sql.Identifier(_BUCKET), sql.Identifier(_NUMBER), hashed
     )
     rows = rows_of(connection, relation, query)
     return {bucket: Checksum(int(count), int(total)) for bucket, count, total in rows}
@@ -75,7 +80,7 @@ def keys_in_buckets(
     """
     query = sql.SQL("SELECT {} FROM ({}) AS hashed WHERE {} = ANY ({})").format(
         _names([_HASH, _NUMBER, *_written_names(relation)]),
-        _hashed(connection, relation, expressions, digits),
+        _hashed_with_keys(connection, relation, expressions, digits),
         sql.Identifier(_BUCKET),
         list(buckets),
     )
@@ -90,7 +95,7 @@ def keys_of_rows(
     connection: PlainConnection, relation: Relation, expressions: Mapping[str, str], keys: pa.Table
 ) -> pa.Table:
     """Return the same of the rows with these keys (key columns by name, as text); a key that is gone has no row."""
-    inner = _hashed(connection, relation, expressions, 0, keys)
+    inner = _hashed_with_keys(connection, relation, expressions, 0, keys)
     query = sql.SQL("SELECT {} FROM ({}) AS hashed").format(_names([_HASH, _NUMBER, *_written_names(relation)]), inner)
     return _keys_table(relation, rows_of(connection, relation, query))
 
@@ -102,7 +107,7 @@ def bucket_rows(
     names = [column.name for column in relation.columns if column.name in expressions]
     query = sql.SQL("SELECT {} FROM ({}) AS hashed WHERE {} = {}").format(
         _names([*_text_names(names), _NUMBER]),
-        _hashed(connection, relation, expressions, digits),
+        _hashed_with_keys(connection, relation, expressions, digits),
         sql.Identifier(_BUCKET),
         bucket,
     )
@@ -117,7 +122,7 @@ def texts_of_keys(
     """Return the rows with these keys as canonical texts, the columns of `expressions` by name, and KEY."""
     names = [column.name for column in relation.columns if column.name in expressions]
     columns = _names([_HASH, *_text_names(names)])
-    inner = _hashed(connection, relation, expressions, 0, keys)
+    inner = _hashed_with_keys(connection, relation, expressions, 0, keys)
     rows = rows_of(connection, relation, sql.SQL("SELECT {} FROM ({}) AS hashed").format(columns, inner))
     return _texts_table([KEY, *names], rows)
 
@@ -140,16 +145,14 @@ def joined_text(names: Sequence[str]) -> sql.Composed:
     return sql.SQL(" || '|' || ").join(each)
 
 
-def _hashed(
+def _hashed_with_keys(
     connection: PlainConnection,
     relation: Relation,
     expressions: Mapping[str, str],
     digits: int,
     keys: pa.Table | None = None,
 ) -> sql.Composed:
-    """Build the rows with their canonical texts (named by _text_names), the key columns as they are written (_written_names), and the hashes."""
-    assert 0 <= digits <= MOST_DIGITS
-    names = [column.name for column in relation.columns if column.name in expressions]
+    """Build what `_hashed` does, with the key columns as they are written (_written_names)."""
     outputs = output_functions(connection, [relation])
     key = Relation(
         oid=relation.oid,
@@ -158,13 +161,26 @@ def _hashed(
         columns=tuple(column for column in relation.columns if column.name in relation.key_columns),
         replica_identity=relation.replica_identity,
     )
-    named = dict(zip(names, _text_names(names), strict=True))
-    texts = [
-        sql.SQL("{} AS {}").format(sql.SQL(expressions[name]), sql.Identifier(text)) for name, text in named.items()
-    ]
     written = [
         sql.SQL("{} AS {}").format(text, sql.Identifier(name))
         for text, name in zip(text_column_list(key, outputs), _written_names(relation), strict=True)
+    ]
+    return _hashed(relation, expressions, digits, written, _from(connection, relation, keys))
+
+
+def _hashed(
+    relation: Relation,
+    expressions: Mapping[str, str],
+    digits: int,
+    more: Sequence[sql.Composed],
+    rows: sql.Composed,
+) -> sql.Composed:
+    """Build the rows with their canonical texts (named by _text_names), the hashes, and `more` columns."""
+    assert 0 <= digits <= MOST_DIGITS
+    names = [column.name for column in relation.columns if column.name in expressions]
+    named = dict(zip(names, _text_names(names), strict=True))
+    texts = [
+        sql.SQL("{} AS {}").format(sql.SQL(expressions[name]), sql.Identifier(text)) for name, text in named.items()
     ]
     return sql.SQL(
         "SELECT *, substr({hash}, 1, {digits}) AS {bucket} FROM (SELECT *, md5({key}) AS {hash},"
@@ -176,17 +192,14 @@ def _hashed(
         key=joined_text([named[name] for name in key_columns(relation) if name in named]),
         digits=digits,
         row=joined_text(list(named.values())),
-        texts=sql.SQL(", ").join([*texts, *written]),
-        rows=_from(connection, relation, keys),
+        texts=sql.SQL(", ").join([*texts, *more]),
+        rows=rows,
     )
 
 
 def _from(connection: PlainConnection, relation: Relation, keys: pa.Table | None) -> sql.Composed:
-    """Build what rows are read from: the table without those that inherit, as its publication; only these keys."""
-    (partitioned,) = rows_of(connection, relation, sql.SQL(_PARTITIONED), [relation.oid])[0]
-    only = sql.SQL("{}{}").format(
-        sql.SQL("" if partitioned else "ONLY "), sql.Identifier(relation.schema, relation.table)
-    )
+    """Build what rows are read from: the table, only these keys."""
+    only = _only(relation, partitioned=relation.oid in partitioned_ones(connection, [relation]))
     if keys is None:
         return only
     columns = [column for column in relation.columns if column.name in relation.key_columns]
@@ -200,6 +213,13 @@ def _from(connection: PlainConnection, relation: Relation, keys: pa.Table | None
     lists = [sql.SQL("{}::text[]").format(keys.column(column.name).to_pylist()) for column in columns]
     return sql.SQL("{} AS listed JOIN unnest({}) AS wanted ({}) ON {}").format(
         only, sql.SQL(", ").join(lists), sql.SQL(", ").join(wanted), sql.SQL(" AND ").join(same)
+    )
+
+
+def _only(relation: Relation, *, partitioned: bool) -> sql.Composed:
+    """Build the table without those that inherit, as its publication has it."""
+    return sql.SQL("{}{}").format(
+        sql.SQL("" if partitioned else "ONLY "), sql.Identifier(relation.schema, relation.table)
     )
 
 

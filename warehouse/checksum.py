@@ -5,12 +5,12 @@ The formula is the one of `cdc.checksum`, which computes the source's side: the 
 all its columns; its bucket is the first digits of the md5 of its key. A value that its typed column cannot hold takes part with
 the text that meta.value_exceptions keeps of it, so that equal checksums mean equal rows, without exception.
 
-Everything is read through a cursor that the caller hands in, so that one transaction may see the mirror at one point.
+Everything is read through a view that the caller hands in, so that one transaction sees the mirrors at one point.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,9 +29,9 @@ from transforms.columns import (
 )
 from warehouse import value_exceptions
 from warehouse.held_types import as_mirrored, is_text_of
+from warehouse.mirror_view import MirrorView
 from warehouse.names import MirrorTable, literal, quoted
 from warehouse.store import Warehouse, translate
-from warehouse.tables import mirrored_columns, read_records
 
 BUCKET, KEY, NUMBER = "_bucket", "_key", "_number"  # first digits of KEY; md5 of the key's text; number of the row
 
@@ -49,30 +49,22 @@ def postgres_expressions(relation: Relation) -> dict[str, str]:
     return {column.name: checksum_sql_postgres(column, quoted(column.name)) for column in relation.columns}
 
 
-def count_rows(cursor: duckdb.DuckDBPyConnection, table: MirrorTable) -> int:
-    """Return how many rows the mirror has; CausewayError WAREHOUSE where there is none."""
-    with translated(table):
-        _check_mirrored(cursor, table)
-        (count,) = cursor.execute(f"SELECT count(*) FROM {table.name}").fetchone() or (0,)
-        return int(count)
-
-
 def bucket_checksums(
     warehouse: Warehouse, source: str, relation: Relation, *, digits: int
 ) -> dict[str, MirrorChecksum]:
     """Return the checksums of a table's mirror as it is now, see `checksums_seen`."""
     with warehouse.cursor() as cursor:
-        return checksums_seen(cursor, MirrorTable(source, relation), digits=digits)
+        return checksums_seen(MirrorView(cursor, source), MirrorTable(source, relation), digits=digits)
 
 
-def checksums_seen(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, *, digits: int) -> dict[str, MirrorChecksum]:
+def checksums_seen(view: MirrorView, table: MirrorTable, *, digits: int) -> dict[str, MirrorChecksum]:
     """Return the checksum of each bucket that has rows; 16**digits buckets ('' where digits is 0).
 
     `table` has the relation as the source has it now. CausewayError WAREHOUSE where it has no mirror.
     """
     with translated(table):
-        hashed = hashed_rows(cursor, table, digits)
-        rows = cursor.execute(f"SELECT {BUCKET}, count(*), sum({NUMBER}) FROM ({hashed}) GROUP BY ALL").fetchall()
+        hashed = hashed_rows(view, table, digits)
+        rows = view.cursor.execute(f"SELECT {BUCKET}, count(*), sum({NUMBER}) FROM ({hashed}) GROUP BY ALL").fetchall()
         return {bucket: MirrorChecksum(int(count), int(total)) for bucket, count, total in rows}
 
 
@@ -81,7 +73,8 @@ def bucket_rows(warehouse: Warehouse, source: str, relation: Relation, *, digits
     table = MirrorTable(source, relation)
     names = ", ".join(f"x{number} AS {quoted(name)}" for number, name in enumerate(relation.column_names))
     with warehouse.cursor() as cursor, translated(table):
-        query = f"SELECT {names}, {NUMBER} FROM ({hashed_rows(cursor, table, digits)}) WHERE {BUCKET} = ?"
+        hashed = hashed_rows(MirrorView(cursor, source), table, digits)
+        query = f"SELECT {names}, {NUMBER} FROM ({hashed}) WHERE {BUCKET} = ?"
         return cursor.execute(query, [bucket]).to_arrow_table()
 
 
@@ -95,18 +88,19 @@ def translated(table: MirrorTable) -> Iterator[None]:
         raise translate(error, f"comparing {name}", source=table.source, table=name) from error
 
 
-def hashed_rows(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, digits: int, wanted: str = "") -> str:
+def hashed_rows(view: MirrorView, table: MirrorTable, digits: int, wanted: str = "") -> str:
     """SQL for the mirror's rows as hashes: BUCKET, KEY, NUMBER, the typed key columns as k0, k1, ..., the texts as x0, x1, ...
 
-    wanted: a relation with the typed columns k0, k1, ...; then only rows with these keys.
+    wanted: a relation with the typed columns k0, k1, ...; then only rows with these keys. CausewayError WAREHOUSE where there is
+    no mirror.
     """
-    _check_mirrored(cursor, table)
+    _check_mirrored(view, table)
     texts = [f"x{number}" for number in range(len(table.relation.columns))]
     of_keys = [text for text, column in zip(texts, table.relation.columns, strict=True) if column in table.keys]
     return f"""
         SELECT *, substr({KEY}, 1, {digits}) AS {BUCKET} FROM (
             SELECT *, md5({_joined(of_keys)}) AS {KEY}, CAST('0x' || substr(md5({_joined(texts)}), 1, 15) AS BIGINT) AS {NUMBER}
-            FROM ({_texts(cursor, table, wanted)}))
+            FROM ({_texts(view, table, wanted)}))
     """
 
 
@@ -114,8 +108,8 @@ def _joined(names: Sequence[str]) -> str:
     return " || '|' || ".join(f"coalesce(length({name}) || ':' || {name}, 'N')" for name in names)
 
 
-def _check_mirrored(cursor: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:
-    if not mirrored_columns(cursor, table):
+def _check_mirrored(view: MirrorView, table: MirrorTable) -> None:
+    if not view.columns(table):
         raise CausewayError(
             ErrorKind.WAREHOUSE,
             f"{table.source}: the table {table.relation.qualified_name} has no mirror.",
@@ -125,12 +119,12 @@ def _check_mirrored(cursor: duckdb.DuckDBPyConnection, table: MirrorTable) -> No
         )
 
 
-def _texts(cursor: duckdb.DuckDBPyConnection, table: MirrorTable, wanted: str) -> str:
+def _texts(view: MirrorView, table: MirrorTable, wanted: str) -> str:
     """SQL for every column as canonical text. One that the source got since its last change is NULL in every row."""
-    mirrored = mirrored_columns(cursor, table)
-    kept = value_exceptions.columns_kept(cursor, table)
+    mirrored = view.columns(table)
     columns = table.relation.columns
-    record = read_records(cursor, table.source).get(table.relation.oid)
+    kept = view.columns_kept(table).intersection(table.relation.column_names)
+    record = view.records.get(table.relation.oid)
     known = table.relation if record is None else record.relation
     held = {column.name: column for column in as_mirrored(known, table.relation).columns}
     null = "CAST(NULL AS VARCHAR)"
@@ -153,7 +147,7 @@ def _typed(column: Column, held: Column) -> str:
     return cast_sql(column, value) if is_text_of(duckdb_type(held), column) else value
 
 
-def _text(column: Column, held: Column, kept: Sequence[str]) -> str:
+def _text(column: Column, held: Column, kept: Collection[str]) -> str:
     """SQL for a column's canonical text; `held` is the column as the mirror holds it, which may be as Postgres's text."""
     value = f"t.{quoted(column.name)}"
     if is_text_of(duckdb_type(held), column):

@@ -14,11 +14,11 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
-import duckdb
 import pyarrow as pa
 
 from transforms.columns import cast_sql, literal_sql
 from warehouse.checksum import BUCKET, KEY, NUMBER, hashed_rows, translated
+from warehouse.mirror_view import MirrorView
 from warehouse.names import MirrorTable, quoted
 
 _THEIRS, _OURS, _FOUND, _WANTED, _BUCKETS = (
@@ -47,15 +47,16 @@ class Difference:
 class Differences:
     """What differs in one table; a context manager, because its temporary tables are large."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:
+    def __init__(self, view: MirrorView, table: MirrorTable) -> None:
         self.table = table
-        self._cursor = cursor
+        self._view = view
+        self._cursor = view.cursor
         self._texts = [f"w{number}" for number in range(len(table.keys))]
         self._typed = [f"k{number}" for number in range(len(table.keys))]
         texts = ", ".join(f"{name} VARCHAR" for name in self._texts)
         with translated(table):
             self._drop()
-            cursor.execute(f"CREATE TEMP TABLE {_THEIRS} (key VARCHAR, number BIGINT, {texts})")
+            self._cursor.execute(f"CREATE TEMP TABLE {_THEIRS} (key VARCHAR, number BIGINT, {texts})")
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +82,7 @@ class Differences:
             wanted = pa.table({"bucket": pa.array(buckets, type=pa.string())})
             with self._chunk(wanted):
                 self._cursor.execute(f"CREATE OR REPLACE TEMP TABLE {_BUCKETS} AS SELECT * FROM _chunk")
-            mine = hashed_rows(self._cursor, self.table, digits)
+            mine = hashed_rows(self._view, self.table, digits)
             return self._compare(f"SELECT * FROM ({mine}) WHERE {BUCKET} IN (SELECT bucket FROM {_BUCKETS})")
 
     def compare_keys(self, keys: pa.Table) -> dict[Kind, int]:
@@ -111,7 +112,7 @@ class Differences:
         )
         with self._chunk(keys):
             self._cursor.execute(f"CREATE OR REPLACE TEMP TABLE {_WANTED} AS SELECT {typed} FROM _chunk")
-        return hashed_rows(self._cursor, self.table, 0, _WANTED)
+        return hashed_rows(self._view, self.table, 0, _WANTED)
 
     def _compare(self, mine: str) -> dict[Kind, int]:
         firsts = ", ".join(f"first({name}) AS {name}" for name in self._typed)

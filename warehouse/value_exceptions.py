@@ -80,11 +80,10 @@ def follow(connection: duckdb.DuckDBPyConnection, before: MirrorTable, table: Mi
         """)
 
 
-def columns_kept(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> tuple[str, ...]:
-    """Return the columns of which something is kept, in the table's order."""
-    query = f'SELECT DISTINCT "column" FROM meta.value_exceptions WHERE {_of(table)}'
-    found = {name for (name,) in connection.execute(query).fetchall()}
-    return tuple(name for name in table.relation.column_names if name in found)
+def columns_kept(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[str, str, str]]:
+    """Return the columns of a source's mirrors of which something is kept: schema, table and column."""
+    query = 'SELECT DISTINCT "schema", "table", "column" FROM meta.value_exceptions WHERE source = ?'
+    return connection.execute(query, [source]).fetchall()
 
 
 def texts_of(table: MirrorTable) -> str:

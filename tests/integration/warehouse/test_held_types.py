@@ -20,6 +20,7 @@ from transforms.mapping import load_mappings
 from warehouse.checksum import bucket_rows, postgres_expressions
 from warehouse.differences import Kind
 from warehouse.mirror import Mirror
+from warehouse.mirror_view import MirrorView
 from warehouse.store import Warehouse
 from warehouse.views import build_views
 
@@ -235,7 +236,7 @@ def test_rows_that_differ_are_named_by_keys_that_an_older_mirror_holds_as_text(
     with database.connect() as connection:
         prepare(connection)
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-        with warehouse.cursor() as cursor, compared(connection, cursor, "shop", relation) as comparison:
+        with warehouse.cursor() as cursor, compared(connection, MirrorView(cursor, "shop"), relation) as comparison:
             found = [(row.kind, row.key) for row in comparison.verdict.rows]
     assert found == [(Kind.CHANGED, ("(5,x)",)), (Kind.MISSING, ("(7,x)",))]
 

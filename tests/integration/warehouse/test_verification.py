@@ -19,6 +19,7 @@ from tests.integration.warehouse.source_table import meta_columns, relation, sna
 from warehouse.checksum import bucket_checksums, postgres_expressions
 from warehouse.differences import Kind
 from warehouse.mirror import Mirror
+from warehouse.mirror_view import MirrorView
 from warehouse.store import Warehouse
 
 SCHEMA = """
@@ -122,7 +123,7 @@ def test_a_row_that_differs_is_named_with_its_columns(
     with warehouse.cursor() as cursor:
         cursor.execute(damage)
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-    with warehouse.cursor() as cursor, compared(connection, cursor, "shop", described) as comparison:
+    with warehouse.cursor() as cursor, compared(connection, MirrorView(cursor, "shop"), described) as comparison:
         verdict = comparison.verdict
     assert not verdict.equal
     assert [(row.kind, row.key, row.columns) for row in verdict.rows] == [(kind, key, columns) for key in keys]
@@ -134,7 +135,7 @@ def test_more_rows_differ_than_are_named(mirrored: tuple[psycopg.Connection, Rel
     with warehouse.cursor() as cursor:
         cursor.execute("DELETE FROM shop.everything WHERE id > 200")
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-    with warehouse.cursor() as cursor, compared(connection, cursor, "shop", described) as comparison:
+    with warehouse.cursor() as cursor, compared(connection, MirrorView(cursor, "shop"), described) as comparison:
         verdict = comparison.verdict
     assert (verdict.source_rows - verdict.mirror_rows, verdict.differing_rows) == (300, 300)
     assert len(verdict.rows) == LISTED_ROWS
