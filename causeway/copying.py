@@ -173,7 +173,11 @@ class SourceCopies:
 
         def read() -> None:
             try:
-                future.set_result(reader.read(progress.table, progress.last_key, rows=rows, row_filter=row_filter))
+                if progress.unread is None:
+                    chunk = reader.read(progress.table, progress.last_key, rows=rows, row_filter=row_filter)
+                else:
+                    chunk = reader.read_pages(progress.table, progress.unread, rows=rows, row_filter=row_filter)
+                future.set_result(chunk)
             except BaseException as error:  # noqa: BLE001  the applying thread raises it
                 future.set_exception(error)
             self.wake.set()
@@ -184,26 +188,29 @@ class SourceCopies:
 
     def _take(self, destination: Destination, chunk: CopiedChunk) -> None:
         progress = self._due[0]
-        if chunk.relation != progress.relation:
+        if chunk.relation != progress.relation or chunk.moved:
             logger.info("{}: {} was altered while it was copied: its copy begins anew", self.name, progress.table)
             self.request(destination, [progress.table])
             return
         if not chunk.running.isdisjoint(self._applied):
             return  # a transaction that is applied had not ended when the chunk was read; it is read again
-        if chunk.rows:
-            self._apply(destination, chunk, progress)
-        if chunk.rows < self._most_rows:  # nothing was behind it, and what comes now comes by the stream
-            self._apply(destination, replace(chunk, changes=None, rows=0, last_key=None), self._due[0])
+        # Nothing was behind it, and what comes now comes by the stream.
+        ended = chunk.rows < self._most_rows if chunk.unread is None else not chunk.unread.ranges
+        if chunk.rows or not ended:
+            self._apply(destination, chunk, progress, last=False)
+        if ended:
+            self._apply(destination, replace(chunk, changes=None, rows=0, last_key=None), self._due[0], last=True)
         if self.capture.max_rows_s:
             self._not_before = time.monotonic() + chunk.rows / self.capture.max_rows_s
 
-    def _apply(self, destination: Destination, chunk: CopiedChunk, before: CopyProgress) -> None:
+    def _apply(self, destination: Destination, chunk: CopiedChunk, before: CopyProgress, *, last: bool) -> None:
         progress = replace(
             before,
             exact_from=chunk.ends_at,
             last_key=chunk.last_key or before.last_key,
             rows=before.rows + chunk.rows,
-            last=chunk.changes is None,
+            last=last,
+            unread=chunk.unread,
         )
         position = destination.position(self.name)
         if position is None:

@@ -8,7 +8,7 @@ in pieces: every piece but its last has `complete=False`, and a destination comm
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -76,6 +76,30 @@ class Position:
     timeline: int
 
 
+@dataclass(frozen=True, slots=True)
+class PageRange:
+    """Pages of one heap (a table, or a partition), from `first` up to before `end`, or to the heap's end."""
+
+    heap: int
+    first: int
+    end: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unread:
+    """What a table's snapshot has not read yet. It says where the rows are that have not changed since, as long as each heap has its file.
+
+    A row that has changed comes by the stream, whole: so the pages of `ranges` may be read at any later moment. `files` by heap OID.
+    """
+
+    files: Mapping[int, int]
+    ranges: tuple[PageRange, ...]
+
+    def without(self, pages: PageRange) -> Unread:
+        """Return it with one of its ranges read."""
+        return replace(self, ranges=tuple(each for each in self.ranges if each != pages))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CopyProgress:
     """How far the copy of one table is with this batch; a destination stores it in the same transaction as the rows.
@@ -85,6 +109,7 @@ class CopyProgress:
     its position is below `exact_from`, and is exact from there on.
     `began_at`: the first watermark; every row is read after it. `last_key`: texts of the key of the last row copied, in the
     order that the source was asked in; None before the first row. `last`: all rows have been copied before; such a batch has none.
+    `unread`: of a snapshot that was interrupted in the middle of the table: the rest is read by pages, not by the key.
     """
 
     relation: Relation
@@ -93,6 +118,7 @@ class CopyProgress:
     last_key: tuple[str, ...] | None = None
     rows: int = 0  # copied with this chunk and those before
     last: bool = False
+    unread: Unread | None = None
 
     @property
     def table(self) -> str:
@@ -107,7 +133,8 @@ class ChangeBatch:
     `position.lsn` is what is to be stored with the changes. `row_count` counts rows over all tables. A batch may hold no
     rows at all: it then only moves the position (an idle source, or transactions of other tables). A COPY batch has `copy`, holds
     inserts of that table only, is complete, and comes at the destination's own position. `announced`: OIDs of tables that the log
-    names anew with it: since the last time something about them may have changed that their columns do not show.
+    names anew with it: since the last time something about them may have changed that their columns do not show. `copied`: of a
+    snapshot, the table of which all rows have come with this batch and those before, or all but those that `unread` tells.
     """
 
     kind: BatchKind
@@ -118,6 +145,7 @@ class ChangeBatch:
     last_commit_at: datetime | None = None
     copy: CopyProgress | None = None
     copied: Relation | None = None
+    unread: Unread | None = None
     announced: frozenset[int] = frozenset()
 
     @property

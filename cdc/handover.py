@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from cdc.batch import TableChanges
+from cdc.batch import TableChanges, Unread
 from cdc.doorbell import Doorbell
 from cdc.lsn import ZERO, Lsn
 from cdc.relation import Relation
@@ -40,10 +40,11 @@ class SnapshotChunk:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableCopied:
-    """All rows of one table have come, as of `lsn`."""
+    """All rows of one table have come, as of `lsn`, or all but those in `unread`."""
 
     relation: Relation
     lsn: Lsn
+    unread: Unread | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -344,9 +344,13 @@ class PostgresReader:
                 return ChangeBatch(
                     kind=BatchKind.SNAPSHOT, position=self._position(lsn), changes=(changes,), complete=False
                 )
-            case TableCopied(relation=relation, lsn=lsn):
+            case TableCopied(relation=relation, lsn=lsn, unread=unread):
                 return ChangeBatch(
-                    kind=BatchKind.SNAPSHOT, position=self._position(lsn), complete=False, copied=relation
+                    kind=BatchKind.SNAPSHOT,
+                    position=self._position(lsn),
+                    complete=False,
+                    copied=relation,
+                    unread=unread,
                 )
             case SnapshotEnd(relations=relations, lsn=lsn):
                 self._decoder = self._new_decoder(relations, lsn)

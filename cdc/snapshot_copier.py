@@ -2,7 +2,8 @@
 
 Contract: runs on the receiving thread, which waits for its workers; each worker has a connection and a doorbell of its own, and
 decodes what it receives, while the lane's thread writes what came before. A table's
-TableCopied comes behind the last of its chunks, the SnapshotEnd behind all. Tables are begun in their order, so that early ones are
+TableCopied comes behind the last of its chunks, and one behind each part of a large table, with what is left; the SnapshotEnd
+comes behind all. Tables are begun in their order, so that early ones are
 whole early: what is whole stays whole at a destination that can go on after a kill.
 """
 
@@ -19,6 +20,7 @@ from typing import ClassVar
 import psycopg
 from psycopg import pq
 
+from cdc.batch import Unread
 from cdc.catalog import check_identities, describe
 from cdc.connection import PlainConnection
 from cdc.copy_messages import Interrupted, Taken, await_more, command, take
@@ -59,6 +61,7 @@ class SnapshotCopier:
     typed: bool
     part_pages: ClassVar[int] = PART_PAGES
     progress: dict[str, TableProgress] = field(default_factory=dict)
+    _unread: dict[str, Unread | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _parts: deque[Part] = field(default_factory=deque)
     _failure: BaseException | None = None
@@ -99,6 +102,7 @@ class SnapshotCopier:
             self.progress[table.relation.qualified_name] = TableProgress(
                 estimated_rows=table.estimated_rows, table_bytes=table.bytes, parts_left=len(table.parts)
             )
+            self._unread[table.relation.qualified_name] = table.unread
             self._parts.extend(table.parts)
 
     def _work(self, view: ConsistentView, connection: PlainConnection) -> None:
@@ -123,7 +127,7 @@ class SnapshotCopier:
             pass
         _finish(connection, part.relation)
         frame.end()
-        self._part_done(view, part.relation)
+        self._part_done(view, part)
 
     def _copy_chunk(
         self, view: ConsistentView, wire: pq.abc.PGconn, part: Part, frame: CopyFrame, copied_us: int, bell: Doorbell
@@ -162,16 +166,22 @@ class SnapshotCopier:
             self._rows += rows
         self._throttle()
 
-    def _part_done(self, view: ConsistentView, relation: Relation) -> None:
+    def _part_done(self, view: ConsistentView, part: Part) -> None:
+        name = part.relation.qualified_name
         with self._lock:
-            progress = self.progress[relation.qualified_name]
+            progress, unread = self.progress[name], self._unread[name]
             progress.parts_left -= 1
-            if progress.parts_left:
+            progress.done = not progress.parts_left
+            if progress.done:
+                unread = None
+            elif unread is not None and part.pages is not None:
+                unread = self._unread[name] = unread.without(part.pages)
+            else:
                 return
-            progress.done = True
             self._wait_for_room()
-            self.handover.put(TableCopied(relation=relation, lsn=view.lsn))
-        failpoint("reader.snapshot_table_copied")
+            self.handover.put(TableCopied(relation=part.relation, lsn=view.lsn, unread=unread))
+        if progress.done:
+            failpoint("reader.snapshot_table_copied")
 
     def _throttle(self) -> None:
         """Wait as long as all workers together have been too quick; the server waits meanwhile, in its send buffer."""

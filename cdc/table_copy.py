@@ -1,6 +1,7 @@
 """One table read in chunks while the stream goes on: for a table that came later, or is to be copied anew.
 
-No snapshot is held over the chunks: each is a short transaction of its own, in the order of the key, from the last key on. Contract:
+No snapshot is held over the chunks: each is a short transaction of its own, in the order of the key, from the last key on; of a
+snapshot that was interrupted in the middle of a table, the pages that it had not read. Contract:
 the lane reads a chunk while it applies nothing of this source, so that the chunk is no older than what is applied. It may be newer;
 until the log reaches the watermark behind the chunk, what the log says may be in the chunk already (`cdc.batch.CopyProgress`).
 
@@ -13,19 +14,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
 
-from cdc.batch import TableChanges
+from cdc.batch import PageRange, TableChanges, Unread
 from cdc.catalog import check_identities, describe
 from cdc.connection import PlainConnection
 from cdc.driver_errors import translate
 from cdc.lsn import Lsn
 from cdc.relation import Relation, ReplicaIdentity
 from cdc.snapshot import CopiedColumns, CopyFrame, copied_columns, decode_copied, output_functions, partitioned
+from cdc.snapshot_parts import Heap, files_of, heaps_of, part_of
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 
@@ -48,12 +51,17 @@ SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
 """
 
 
+_FIRST_PAGES = 64
+_MOST_PAGES = 1024  # 8 MB: behind dead rows there may be a page full of them
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CopiedChunk:
     """Rows of one chunk, all of one moment.
 
     `relation`: the table as it was then. `running`: transactions (32-bit ids) that the chunk does not see because they had not
-    ended. `ends_at`: the watermark behind the chunk. `last_key` as in CopyProgress; None in a chunk without rows.
+    ended. `ends_at`: the watermark behind the chunk. `last_key` as in CopyProgress; None in a chunk without rows. `unread`: what is
+    left behind a chunk of pages. `moved`: the rows may be elsewhere than the snapshot saw them, nothing was read.
     """
 
     relation: Relation
@@ -62,6 +70,8 @@ class CopiedChunk:
     last_key: tuple[str, ...] | None
     running: frozenset[int]
     ends_at: Lsn
+    unread: Unread | None = None
+    moved: bool = False
 
 
 class TableReader:
@@ -78,6 +88,7 @@ class TableReader:
         self._lane = lane
         self._publication = publication
         self._typed = typed
+        self._pages = _FIRST_PAGES  # read at once; so many that they have about as many rows as are wanted
 
     def begin(self, table: str) -> tuple[Relation, Lsn, int]:
         """Return the table as it is, the watermark that its copy begins at, and the server's estimate of its rows.
@@ -97,6 +108,13 @@ class TableReader:
         failpoint("copy.chunk_read")
         return chunk
 
+    def read_pages(self, table: str, unread: Unread, *, rows: int, row_filter: str | None) -> CopiedChunk:
+        """Read about `rows` rows of what an interrupted snapshot has not read; errors as `read`."""
+        with _Reading(table):
+            chunk = self._read_pages(table, unread, rows, row_filter)
+        failpoint("copy.chunk_read")
+        return chunk
+
     def cancel(self) -> None:
         """Break off, from another thread, what the server is doing for this reader."""
         self._connection.cancel_safe(timeout=1)
@@ -107,11 +125,7 @@ class TableReader:
 
     def _read(self, table: str, after: tuple[str, ...] | None, rows: int, row_filter: str | None) -> CopiedChunk:
         connection = self._connection
-        with connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            # The lock comes before the snapshot: what was described can't change before it is read.
-            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(_identifier(table)))
-            relation = self._described(table)
+        with self._one_moment(table) as relation:
             running = _running(connection)
             key = self._key(relation)
             outputs = output_functions(connection, [relation])
@@ -121,19 +135,57 @@ class TableReader:
             for number, text in enumerate(after or ()):
                 connection.execute("SELECT set_config(%s, %s, true)", [f"causeway.after_{number}", text])
             messages = _copied(connection, statement)
-        ends_at = self._watermark(table, "chunk")
-        if not messages:
-            return CopiedChunk(relation=relation, changes=None, rows=0, last_key=None, running=running, ends_at=ends_at)
-        now_us = time.time_ns() // 1000
-        changes = decode_copied(relation, columns.reads, messages, ends_at, now_us)
-        last = changes.rows.slice(changes.rows.num_rows - 1)
+        chunk = self._chunk(relation, columns, messages, running)
+        if chunk.changes is None:
+            return chunk
+        last = chunk.changes.rows.slice(chunk.rows - 1)
+        return replace(chunk, last_key=tuple(str(last[name][0].as_py()) for name, _ in key))
+
+    def _read_pages(self, table: str, unread: Unread, rows: int, row_filter: str | None) -> CopiedChunk:
+        connection = self._connection
+        with self._one_moment(table) as relation:
+            running = _running(connection)
+            heaps = heaps_of(connection, relation)
+            columns = copied_columns(relation, output_functions(connection, [relation]), typed=self._typed)
+            moved = files_of(heaps) != unread.files or not all(heap.divisible for heap in heaps)
+            messages, left = [], unread
+            if unread.ranges and not moved:
+                heap = next(heap for heap in heaps if heap.oid == unread.ranges[0].heap)
+                pages, left = self._first_pages(unread, heap)
+                messages = _copied(connection, part_of(relation, columns, heap, pages, row_filter).statement)
+                self._pages = max(1, min(_MOST_PAGES, self._pages * rows // max(len(messages), 1), self._pages * 4))
+        return replace(self._chunk(relation, columns, messages, running), unread=left, moved=moved)
+
+    def _first_pages(self, unread: Unread, heap: Heap) -> tuple[PageRange, Unread]:
+        """Return the pages to read next, and what is left behind them. A range without an end is read to where the heap ends now."""
+        pages, *others = unread.ranges
+        end = heap.pages if pages.end is None else pages.end
+        if pages.first + self._pages >= end:
+            return pages, replace(unread, ranges=tuple(others))
+        some = replace(pages, end=pages.first + self._pages)
+        return some, replace(unread, ranges=(replace(pages, first=pages.first + self._pages), *others))
+
+    @contextmanager
+    def _one_moment(self, table: str) -> Iterator[Relation]:
+        """A transaction that sees the table at one moment; yields it as it is then."""
+        connection = self._connection
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # The lock comes before the snapshot: what was described can't change before it is read.
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(_identifier(table)))
+            yield self._described(table)
+
+    def _chunk(
+        self, relation: Relation, columns: CopiedColumns, messages: list[bytes], running: frozenset[int]
+    ) -> CopiedChunk:
+        """Write the watermark behind a chunk, and decode it."""
+        ends_at = self._watermark(relation.qualified_name, "chunk")
+        changes = None
+        if messages:
+            now_us = time.time_ns() // 1000
+            changes = decode_copied(relation, columns.reads, messages, ends_at, now_us)
         return CopiedChunk(
-            relation=relation,
-            changes=changes,
-            rows=changes.rows.num_rows,
-            last_key=tuple(str(last[name][0].as_py()) for name, _ in key),
-            running=running,
-            ends_at=ends_at,
+            relation=relation, changes=changes, rows=len(messages), last_key=None, running=running, ends_at=ends_at
         )
 
     def _described(self, table: str) -> Relation:

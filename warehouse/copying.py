@@ -4,28 +4,38 @@ Contract: runs inside the transaction of the session whose connection it is give
 fresh mirror, `_copying_TABLE`; what analysts see stays as it was until `swap`, so that rows that are gone at the source go with it.
 Changes from before the copy's first watermark are in its rows already: where they have another shape than the copy, they are left
 out, and what has the shape is harmless, because inserts are upserts until the position reaches `exact_from`.
+
+A first snapshot that was interrupted in the middle of a table is gone on with the same way: what it has written becomes the fresh
+mirror, exact at the snapshot's point for the rows that are in it, and the stream begins there; the rows of the pages that it had not
+read are either unchanged since then, and still there, or the stream brings them whole (`cdc.batch.Unread`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import duckdb
 import pyarrow.compute as pc
 
-from cdc.batch import CopyProgress, TableChanges
+from cdc.batch import CopyProgress, PageRange, TableChanges, Unread
 from cdc.lsn import Lsn
 from cdc.relation import Relation, relation_from_json, relation_to_json
 from warehouse import dropped_columns, tables, value_exceptions
 from warehouse.held_types import as_mirrored
-from warehouse.names import MirrorTable, literal, quoted
+from warehouse.names import MirrorTable, quoted
 from warehouse.tables import TableRecord, TableState
 
-_READ = "SELECT CAST(relation AS VARCHAR), began_at, exact_from, CAST(last_key AS VARCHAR), rows, whole FROM meta.copies WHERE source = ?"
+_READ = """
+    SELECT CAST(relation AS VARCHAR), began_at, exact_from, CAST(last_key AS VARCHAR), rows, whole, CAST(pages AS VARCHAR)
+    FROM meta.copies LEFT JOIN meta.unread USING (source, source_schema, table_name) WHERE source = ?
+"""
 _FORGET = "DELETE FROM meta.copies WHERE source = ? AND source_schema = ? AND table_name = ?"
 _WRITE = "INSERT INTO meta.copies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now())"
+_UNREAD = "SELECT source_schema || '.' || table_name, CAST(pages AS VARCHAR) FROM meta.unread WHERE source = ?"
+_FORGET_UNREAD = "DELETE FROM meta.unread WHERE source = ? AND source_schema = ? AND table_name = ?"
+_WRITE_UNREAD = "INSERT INTO meta.unread VALUES (?, ?, ?, ?)"
 _NAMES = "SELECT source_schema, table_name, CAST(relation AS VARCHAR) FROM meta.copies WHERE source = ?"
 
 
@@ -55,7 +65,14 @@ class Copies:
         copy = self.progress.get(part.relation.qualified_name)
         if copy is None or not part.rows.num_rows or _shape(copy.relation) == _shape(part.relation):
             return False
-        return not copy.last or int(pc.max(part.rows["_lsn"]).as_py()) <= copy.began_at
+        return (copy.unread is None and not copy.last) or int(pc.max(part.rows["_lsn"]).as_py()) <= copy.began_at
+
+    def breaks(self, part: TableChanges) -> bool:
+        """Whether changes are of another shape of their table than what an interrupted snapshot has left of it, which then can't be used."""
+        copy = self.progress.get(part.relation.qualified_name)
+        if copy is None or copy.unread is None or copy.last or not part.rows.num_rows:
+            return False
+        return _shape(copy.relation) != _shape(part.relation)
 
     def divide(
         self, ordered: Iterable[TableChanges]
@@ -75,7 +92,7 @@ class Copies:
 def read(connection: duckdb.DuckDBPyConnection, source: str) -> Copies:
     """Read what is durable of a source's copies."""
     found = {}
-    for relation, began_at, exact_from, last_key, rows, whole in connection.execute(_READ, [source]).fetchall():
+    for relation, began_at, exact_from, last_key, rows, whole, pages in connection.execute(_READ, [source]).fetchall():
         progress = CopyProgress(
             relation=relation_from_json(relation),
             began_at=Lsn.parse(began_at),
@@ -83,6 +100,7 @@ def read(connection: duckdb.DuckDBPyConnection, source: str) -> Copies:
             last_key=None if last_key is None else tuple(json.loads(last_key)),
             rows=rows,
             last=whole,
+            unread=None if pages is None else _unread_from_json(pages),
         )
         found[progress.table] = progress
     return Copies(source=source, progress=found)
@@ -111,13 +129,43 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProg
     connection.execute(
         _WRITE, [*row, str(progress.began_at), str(progress.exact_from), key, progress.rows, progress.last]
     )
+    if progress.unread is not None:
+        note_unread(connection, source, relation, progress.unread)
     record = TableRecord(relation=relation, state=TableState.COPYING, exact_from=progress.exact_from)
     tables.write_record(connection, source, record)
+
+
+def note_unread(connection: duckdb.DuckDBPyConnection, source: str, relation: Relation, unread: Unread | None) -> None:
+    """Store what is left to read of a table, None where nothing is."""
+    connection.execute(_FORGET_UNREAD, [source, relation.schema, relation.table])
+    if unread is not None:
+        connection.execute(_WRITE_UNREAD, [source, relation.schema, relation.table, json.dumps(asdict(unread))])
+
+
+def unread_tables(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, Unread]:
+    """Return what is left to read of tables that were read in part, by qualified name."""
+    return {name: _unread_from_json(pages) for name, pages in connection.execute(_UNREAD, [source]).fetchall()}
+
+
+def resume(
+    connection: duckdb.DuckDBPyConnection, source: str, relation: Relation, unread: Unread, snapshot: Lsn
+) -> None:
+    """Go on with an interrupted snapshot of a table as with a copy: what is there becomes the fresh mirror."""
+    fresh, mirror = MirrorTable(source, relation, fresh=True), MirrorTable(source, relation)
+    (rows,) = connection.execute(f"SELECT count(*) FROM {mirror.name}").fetchone() or (0,)
+    connection.execute(f"DROP TABLE IF EXISTS {fresh.name}")
+    connection.execute(f"ALTER TABLE {mirror.name} RENAME TO {quoted(fresh.table)}")
+    value_exceptions.forget_table(connection, fresh)
+    value_exceptions.rename_table(connection, mirror, fresh)
+    tables.make_empty(connection, mirror)
+    progress = CopyProgress(relation=relation, began_at=snapshot, exact_from=snapshot, rows=rows, unread=unread)
+    store(connection, source, progress)
 
 
 def forget(connection: duckdb.DuckDBPyConnection, source: str, relation: Relation) -> None:
     """Forget a copy; its fresh mirror stays until the next one."""
     connection.execute(_FORGET, [source, relation.schema, relation.table])
+    note_unread(connection, source, relation, None)
 
 
 def swap(connection: duckdb.DuckDBPyConnection, source: str, record: TableRecord) -> None:
@@ -128,10 +176,7 @@ def swap(connection: duckdb.DuckDBPyConnection, source: str, record: TableRecord
     connection.execute(f"ALTER TABLE {fresh.name} RENAME TO {quoted(old.table)}")
     dropped_columns.forget(connection, old)
     value_exceptions.forget_table(connection, old)
-    connection.execute(f"""
-        UPDATE meta.value_exceptions SET "table" = {literal(old.table)}
-        WHERE source = {literal(source)} AND "schema" = {literal(old.schema)} AND "table" = {literal(fresh.table)}
-    """)
+    value_exceptions.rename_table(connection, fresh, old)
 
 
 def uncopied(records: Iterable[TableRecord], relations: Sequence[Relation]) -> tuple[str, ...]:
@@ -147,6 +192,7 @@ def forget_all(connection: duckdb.DuckDBPyConnection, source: str) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {fresh.name}")
         value_exceptions.forget_table(connection, fresh)
         connection.execute(_FORGET, [source, schema, table])
+    connection.execute("DELETE FROM meta.unread WHERE source = ?", [source])
 
 
 def note_caught_up(
@@ -165,6 +211,12 @@ def note_caught_up(
         forget(connection, copies.source, relation)
         tables.write_record(connection, copies.source, record)
     return exact
+
+
+def _unread_from_json(text: str) -> Unread:
+    tree = json.loads(text)
+    files = {int(heap): file for heap, file in tree["files"].items()}
+    return Unread(files=files, ranges=tuple(PageRange(**pages) for pages in tree["ranges"]))
 
 
 def _shape(relation: Relation) -> tuple[object, ...]:

@@ -107,6 +107,12 @@ class Following:
             except Unfollowable as reason:
                 self.stop(record, str(reason), None, lsn)
 
+    def unaltered(self, oids: Collection[int]) -> list[int]:
+        """Return those of the tables that have had the same columns ever since their mirrors were made, as far as can be asked."""
+        if self._ask is None:
+            return list(oids)
+        return [oid for oid, facts in self._facts(oids).items() if _has_same_columns(self.records[oid], facts)]
+
     def partitions_changed(self) -> list[tuple[TableRecord, TableFacts]]:
         """Return the exact tables whose partitions, or their files, are others than they were."""
         facts = self._facts([oid for oid, record in self.records.items() if record.state is TableState.STREAMING])
@@ -273,6 +279,12 @@ def _known(record: TableRecord, at: Lsn = ZERO) -> Known:
     """What the mirror follows, at this point of the log."""
     gone = frozenset(record.gone) if at >= record.gone_at else frozenset()
     return Known(relation=record.relation, attnums=record.attnums, files=record.files, gone=gone)
+
+
+def _has_same_columns(record: TableRecord, facts: TableFacts) -> bool:
+    now = {column.name: column.attnum for column in facts.columns}
+    mine = {name: now.get(name) for name in record.relation.column_names}
+    return record.gone == facts.dropped and dict(record.attnums) == mine
 
 
 def _as_in_catalog(record: TableRecord, facts: TableFacts, relation: Relation, at: Lsn = ZERO) -> TableRecord:

@@ -56,6 +56,14 @@ CREATE TABLE IF NOT EXISTS meta.copies (
     updated_at    TIMESTAMPTZ NOT NULL
 );
 
+-- What a first snapshot has not read yet of a table that it has read in part; after an interruption, what its copy has not.
+CREATE TABLE IF NOT EXISTS meta.unread (
+    source        VARCHAR NOT NULL,
+    source_schema VARCHAR NOT NULL,
+    table_name    VARCHAR NOT NULL,
+    pages         JSON NOT NULL
+);
+
 -- Values that their typed column cannot hold exactly: NULL there, Postgres's text here.
 CREATE TABLE IF NOT EXISTS meta.value_exceptions (
     source   VARCHAR NOT NULL,

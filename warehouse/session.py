@@ -13,7 +13,8 @@ from datetime import datetime
 
 import duckdb
 
-from cdc.batch import BatchKind, ChangeBatch, CopyProgress, Position, TableChanges
+from cdc.batch import BatchKind, ChangeBatch, CopyProgress, Position, TableChanges, Unread
+from cdc.lsn import Lsn
 from cdc.relation import Relation
 from cdc.table_facts import AskCatalog
 from config.errors import CausewayError, ErrorKind
@@ -98,7 +99,24 @@ class SourceSession:
             with self._between_batches("looking at the captured tables"):
                 tables.drop_others(self._connection, self._source, self.records(), self._captured)
             self._load()
+        self._resume_snapshot()
         return copying.uncopied(self.records(), relations)
+
+    def _resume_snapshot(self) -> None:
+        """Tables that an interrupted snapshot has read in part are gone on with, where they are as they were."""
+        found = copying.unread_tables(self._connection, self._source)
+        partly = {
+            record.relation.oid: (record.relation, found[record.relation.qualified_name])
+            for record in self.records()
+            if record.state is TableState.SNAPSHOT and record.relation.qualified_name in found
+        }
+        if not partly or self._position is None:
+            return
+        usable = self._following.unaltered(partly)
+        with self._between_batches("going on with a snapshot"):
+            for relation, unread in (partly[oid] for oid in usable):
+                copying.resume(self._connection, self._source, relation, unread, self._position.lsn)
+        self._load()
 
     def _stop_troubled(self, troubles: Mapping[str, str]) -> None:
         records = {record.relation.qualified_name: record for record in self.records()}
@@ -247,6 +265,12 @@ class SourceSession:
 
     def _apply_changes(self, batch: ChangeBatch) -> None:
         poisoned: set[int] = set()
+        for part in filter(self._copies.breaks, batch.changes):
+            record = self._following.records[part.relation.oid]
+            copying.forget(self._connection, self._source, record.relation)
+            self._copies.progress.pop(record.relation.qualified_name)
+            words = "was altered before its interrupted snapshot was gone on with"
+            self._following.stop(record, words, None, Lsn(part.rows["_lsn"][0].as_py()))
         copied, others = self._copies.divide(sorted(self._wanted(batch.changes), key=_first_seq))
         mirrored = self._following.ready(others, set(batch.announced) - self._copies.filling)
         for table, changes in [*copied, *mirrored]:
@@ -337,20 +361,22 @@ class SourceSession:
         if batch.complete:
             self._store_position(batch)
         elif batch.copied is not None:
-            self._note_copied(batch, batch.copied)
+            self._note_copied(batch, batch.copied, batch.unread)
         if batch.complete or batch.kind is BatchKind.SNAPSHOT:
             self._commit()
-        if batch.copied is not None:
+        if batch.copied is not None and batch.unread is None:
             failpoint("mirror.snapshot_table_whole")
         if batch.complete:
             self._position, self._rows, self._transactions = batch.position, 0, 0
             self._resumable = self._interrupted = False
 
-    def _note_copied(self, batch: ChangeBatch, relation: Relation) -> None:
-        """A table of the snapshot is whole. From the first one on the position is durable: a snapshot that is interrupted now
-        is not begun anew, but its other tables are copied while the stream goes on from here.
+    def _note_copied(self, batch: ChangeBatch, relation: Relation, unread: Unread | None) -> None:
+        """A table of the snapshot, or a part of one, is whole. From the first one on the position is durable: a snapshot that is
+        interrupted now is not begun anew, but its other rows are copied while the stream goes on from here.
         """
-        self._following.whole(relation)
+        copying.note_unread(self._connection, self._source, relation, unread)
+        if unread is None:
+            self._following.whole(relation)
         if not self._resumable:
             write_position(self._connection, batch, first=True, rows=0, transactions=0)
             self._resumable = True

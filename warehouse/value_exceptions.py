@@ -59,6 +59,11 @@ def forget_table(connection: duckdb.DuckDBPyConnection, table: MirrorTable) -> N
     connection.execute(f"DELETE FROM meta.value_exceptions WHERE {_of(table)}")
 
 
+def rename_table(connection: duckdb.DuckDBPyConnection, before: MirrorTable, now: MirrorTable) -> None:
+    """Take over what was kept of a mirror to the name that it has now."""
+    connection.execute(f'UPDATE meta.value_exceptions SET "table" = {literal(now.table)} WHERE {_of(before)}')
+
+
 def counts(connection: duckdb.DuckDBPyConnection, source: str) -> dict[tuple[str, str], int]:
     """Return how many values are kept of each mirror of a source, by its schema and name; none of the others, nor of histories."""
     rows = connection.execute(_COUNTS, [source]).fetchall()
