@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -60,6 +61,27 @@ def copied(connection: psycopg.Connection, mirror: Mirror) -> Relation:
     mirror.begin_snapshot("shop", [described])
     mirror.apply(snapshot(10, TableChanges(relation=described, rows=rows)))
     return described
+
+
+def test_the_catalogs_are_asked_once_however_many_tables_are_compared(
+    mirrored: tuple[psycopg.Connection, Relation], warehouse: Warehouse
+) -> None:
+    connection, described = mirrored
+    asked: list[str] = []
+
+    class Cursor:
+        def execute(self, sql: str, *given: object) -> object:
+            asked.append(sql)
+            return cursor.execute(sql, *given)
+
+    with warehouse.cursor() as cursor:
+        seen: Any = Cursor()
+        view = MirrorView(seen, "shop")
+        for _ in range(3):
+            with compared(connection, view, described, partitioned=False) as comparison:
+                assert comparison.verdict.equal
+    assert len([sql for sql in asked if "md5(" in sql]) == 3
+    assert len(asked) == 3 + 5  # columns, sizes, records and how they are held, kept texts
 
 
 @pytest.mark.parametrize("digits", [0, 1, 2])
