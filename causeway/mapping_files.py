@@ -52,6 +52,8 @@ class MappingFiles:
         self._publications = publications
         self._published: dict[str, Publication | None] = {}
         self._answered: set[str] = set()
+        self._absent: set[tuple[str, str]] = set()
+        self._appeared: set[tuple[str, str]] = set()
         self.unread = ""  # why what the files say now is not in force
         self.current: tuple[AnyMapping, ...] = ()
         self._compile()
@@ -79,6 +81,13 @@ class MappingFiles:
     def wanted(self, source: str) -> Wanted:
         """Return what the operational lane wants published of a source by the mappings in force."""
         return mapped(source, self._sources[source], self._loaded)
+
+    def take_appeared(self) -> tuple[tuple[str, str], ...]:
+        """Return the tables (source, schema.table) that have come into their publication since this was asked last: of what their rows
+        were before, the log has nothing.
+        """
+        appeared, self._appeared = self._appeared, set()
+        return tuple(sorted(appeared))
 
     def status(self) -> dict[str, Any]:
         """The mappings that do not fit their tables, and why files are not in force, as JSON values."""
@@ -131,6 +140,7 @@ class MappingFiles:
 
     def _compile(self, source: str | None = None) -> bool:
         """Compile the mappings of one source, or of all; True where one has broken or was mended."""
+        self._note_absent()
         before = {one.name: one.problems for one in self.broken}
         due = [mapping for mapping in self._loaded if source in (None, mapping.source) and self._is_known(mapping)]
         kept = [one for one in self.current if source not in (None, one.mapping.source)]
@@ -151,6 +161,13 @@ class MappingFiles:
         """Whether it can be said of a mapping that it fits its table, or does not."""
         tables = {relation.qualified_name for relation in self._relations[mapping.source]}
         return mapping.source in self._answered or mapping.table in tables
+
+    def _note_absent(self) -> None:
+        published = {name: one.tables for name, one in self._published.items() if one is not None}
+        read = {(mapping.source, mapping.table) for mapping in self._loaded if mapping.source in published}
+        absent = {(source, table) for source, table in read if table not in published[source]}
+        self._appeared = (self._appeared | (self._absent & read)) - absent
+        self._absent = absent
 
 
 def _digest(folders: Sequence[Path]) -> bytes:

@@ -7,10 +7,12 @@ the outbox grows.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from loguru import logger
 
+from causeway.appeared import AppearedTables
 from causeway.control import Handler
 from causeway.copy_command import copy_handler
 from causeway.lane import LaneLoop
@@ -57,7 +59,13 @@ class OperationalLane:
         self._deliverer = self._new_deliverer()
         outbox = Outbox(self._settings.state, mapper, rows.fetch, priorities, self._deliverer.wake)
         self._reading = RowReading(
-            self._settings.state, self._sources, mapper=mapper, outbox=outbox, rows=rows, files=files
+            self._settings.state,
+            self._sources,
+            mapper=mapper,
+            outbox=outbox,
+            rows=rows,
+            files=files,
+            appeared=AppearedTables(rows, self._begin_copies),
         )
         delivery_stop = threading.Event()
         deliver = self._deliver_or_give_up if bounded else self._deliver
@@ -126,6 +134,10 @@ class OperationalLane:
                 raise
             return error
         return None
+
+    def _begin_copies(self, source: str, tables: Sequence[str]) -> None:
+        if self._loop is not None:
+            self._loop.request_copies(source, tables)
 
     def _new_deliverer(self) -> Deliverer:
         settings = self._settings

@@ -14,6 +14,7 @@ import psycopg
 import pyarrow as pa
 from loguru import logger
 
+from causeway.appeared import AppearedTables
 from causeway.mapping_files import MappingFiles
 from causeway.source_rows import SourceRows
 from causeway.sources import Sources
@@ -45,6 +46,7 @@ class RowReading:
         outbox: Outbox,
         rows: SourceRows,
         files: MappingFiles,
+        appeared: AppearedTables,
     ) -> None:
         self._state = state
         self._sources = sources
@@ -52,6 +54,7 @@ class RowReading:
         self._outbox = outbox
         self._rows = rows
         self._files = files
+        self._appeared = appeared
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._look_at = self._files_at = self._mend_at = 0.0
         self._again_at: dict[tuple[str, str, str], float] = {}
@@ -62,6 +65,7 @@ class RowReading:
         """Do what is due; True where rows were read."""
         try:
             self._watch_mappings()
+            self._appeared.work()
             if time.monotonic() < self._look_at:
                 return False
             self._look_at = time.monotonic() + _LOOK_S
@@ -77,6 +81,7 @@ class RowReading:
         self._files_at = self._mend_at = 0.0
         self._again_at.clear()
         self._watch_mappings()
+        self._appeared.work(at_once=True)
         while True:
             self._look_at = 0.0
             if not self.work():
@@ -118,6 +123,7 @@ class RowReading:
         if held or now >= self._mend_at:
             if self._files.look_again():
                 self._use_mappings()
+            self._appeared.note(self._files.take_appeared())
             self._mend_at = now + (_AGAIN_S if self._files.broken else _CATALOGS_S)
             if held:
                 self._look_at = 0.0

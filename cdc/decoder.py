@@ -19,7 +19,7 @@ from cdc.batch import TableChanges
 from cdc.lsn import ZERO, Lsn
 from cdc.protocol import XLOG_HEADER_BYTES, protocol_error
 from cdc.relation import Relation
-from cdc.relation_versions import DescribeTypes, RelationVersions, nothing_more
+from cdc.relation_versions import DescribeTable, DescribeTypes, RelationVersions, no_table, nothing_more
 from cdc.row_changes import RowChanges, decode_rows, with_truncates
 from cdc.table_changes import number_rows
 from cdc.transactions import Boundaries, OpenTransaction, Transactions, find_boundaries, transactions_of
@@ -46,7 +46,7 @@ class StreamDecoder:
     `until`: transactions whose commit record begins at or after it are not handed out any more.
     `cut_at` does the same for a while: what lies behind a cut is kept, and comes out after `release`.
     `piece_bytes`: a transaction that needs more than this goes out in pieces.
-    `describe_types`: says what a type is made of that `described` does not have.
+    `describe_types`: says what a type is made of that `described` does not have; `describe_table`: the same of a table.
     """
 
     def __init__(
@@ -58,8 +58,9 @@ class StreamDecoder:
         piece_bytes: int,
         piece_rows: int,
         describe_types: DescribeTypes = nothing_more,
+        describe_table: DescribeTable = no_table,
     ) -> None:
-        self._versions = RelationVersions(described, describe_types)
+        self._versions = RelationVersions(described, describe_types, describe_table)
         self._announced: set[int] = set()
         self._start = start
         self._until = until

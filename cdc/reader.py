@@ -325,6 +325,7 @@ class PostgresReader:
             piece_bytes=capture.batch_bytes,
             piece_rows=capture.batch_rows,
             describe_types=self._describe_types,
+            describe_table=self._describe_table,
         )
 
     def _describe_types(self, columns: Sequence[Column]) -> Mapping[tuple[int, int], ColumnType | None]:
@@ -333,6 +334,12 @@ class PostgresReader:
             return {}
         with connect(self.settings.connection, application_name=f"causeway {self.name} types") as connection:
             return described_types(connection, columns)
+
+    def _describe_table(self, table: str) -> Relation | None:
+        """Ask the catalog about a table that was published while streaming: seldom, too."""
+        with connect(self.settings.connection, application_name=f"causeway {self.name} tables") as connection:
+            found, _ = find_described(connection, [table])
+        return next(iter(found), None)
 
     def _batch(self, chunk: Chunk) -> ChangeBatch | None:
         match chunk:

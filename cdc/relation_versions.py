@@ -11,11 +11,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from cdc.column_types import ColumnType
-from cdc.relation import Column, Relation
+from cdc.relation import Column, Relation, ReplicaIdentity
 from cdc.type_names import builtin_type_name
 
 # What the types of columns are made of, by OID and modifier (`cdc.type_catalog.described_types`); CausewayError where it fails.
 DescribeTypes = Callable[[Sequence[Column]], Mapping[tuple[int, int], ColumnType | None]]
+
+
+# A table (schema.table) that was not described when the stream was opened; None where there is none; CausewayError where it fails.
+DescribeTable = Callable[[str], Relation | None]
+
+
+def no_table(_name: str) -> None:
+    """Describe no table: its announcement must do."""
 
 
 def nothing_more(_columns: Sequence[Column]) -> Mapping[tuple[int, int], ColumnType | None]:
@@ -26,18 +34,23 @@ def nothing_more(_columns: Sequence[Column]) -> Mapping[tuple[int, int], ColumnT
 class RelationVersions:
     """The current version of each table, by OID."""
 
-    def __init__(self, described: Iterable[Relation] = (), describe_types: DescribeTypes = nothing_more) -> None:
-        self._described = {relation.oid: relation for relation in described}
+    def __init__(
+        self,
+        described: Iterable[Relation] = (),
+        describe_types: DescribeTypes = nothing_more,
+        describe_table: DescribeTable = no_table,
+    ) -> None:
+        described = tuple(described)
+        self._described: dict[int, Relation | None] = {relation.oid: relation for relation in described}
         self._describe_types = describe_types
+        self._describe_table = describe_table
         self._types: dict[tuple[int, int], ColumnType | None] = {
-            (column.type_oid, column.typmod): column.type
-            for relation in self._described.values()
-            for column in relation.columns
+            (column.type_oid, column.typmod): column.type for relation in described for column in relation.columns
         }
         self._current: dict[int, Relation] = {}
         self._type_names: dict[tuple[int, int], str] = {
             (column.type_oid, column.typmod): column.type_name
-            for relation in self._described.values()
+            for relation in described
             for column in relation.columns
             if column.type_name
         }
@@ -66,11 +79,18 @@ class RelationVersions:
             replace(column, type_name=self._type_name(column), type=self._types.get((column.type_oid, column.typmod)))
             for column in relation.columns
         )
-        described = self._described.get(relation.oid)
+        described = self._described_now(relation)
         key = described.primary_key if described is not None else ()
         if not set(key) <= set(relation.column_names):
             key = ()
         return replace(relation, columns=columns, primary_key=key)
+
+    def _described_now(self, relation: Relation) -> Relation | None:
+        """Ask once about a table that was published later, where the log does not say its key: under FULL."""
+        if relation.oid not in self._described and relation.replica_identity is ReplicaIdentity.FULL:
+            found = self._describe_table(relation.qualified_name)
+            self._described[relation.oid] = found if found is not None and found.oid == relation.oid else None
+        return self._described.get(relation.oid)
 
     def _learn_types(self, relation: Relation) -> None:
         """Ask once for every type that was not there when the tables were described."""

@@ -20,9 +20,10 @@ from cdc.driver_errors import translate
 from cdc.relation import Relation
 from config.settings import Lane, SourceSettings
 
-# A list can't hold a generated column before 18; where the identity has one, and where there is none (yet), the table goes whole.
+# Without an index for the identity (FULL, or none yet) the table goes whole; also where it has a generated column, which can't be
+# listed before 18.
 _IDENTITIES = """
-SELECT wanted.oid::int8, bool_or(p.relreplident = 'f' OR i.indexrelid IS NULL OR a.attgenerated <> ''),
+SELECT wanted.oid::int8, bool_or(i.indexrelid IS NULL OR a.attgenerated <> ''),
     array_agg(DISTINCT a.attname::text)
 FROM unnest(%s::oid[]) AS wanted (oid)
 LEFT JOIN LATERAL pg_partition_tree(wanted.oid) AS part ON true

@@ -61,8 +61,7 @@ class Copies:
         for name in ("forget_all", "forget_all_seen"):
             self._execute(name)
         self._execute("forget_captured", tables=[])
-        known = scalar(self.connection, "SELECT EXISTS (SELECT 1 FROM outbox WHERE source = %s)", [self.source])
-        self.snapshot = Snapshot.AGAIN if known else Snapshot.FIRST
+        self.snapshot = Snapshot.AGAIN if self._has_records() else Snapshot.FIRST
         self.progress.clear()
         self._tables = tuple(relation.qualified_name for relation in relations)
         self._resumable = all(_has_key(relation) for relation in relations)
@@ -83,8 +82,8 @@ class Copies:
         """Return the captured tables whose rows have never been brought here; forget those that no longer are captured."""
         tables = [relation.qualified_name for relation in relations]
         known = {table for (table,) in self._execute("captured").fetchall()}
-        if not known and not self.progress and self.snapshot is None:  # by a version that did not note them: it had all
-            self._execute("note_captured", tables=tables)
+        if not known and not self.progress and self.snapshot is None and self._has_records():
+            self._execute("note_captured", tables=tables)  # by a version that did not note them: it had all
             return ()
         self._execute("forget_captured", tables=tables)
         self._execute("forget_copies_of_others", tables=tables)
@@ -156,6 +155,9 @@ class Copies:
             other_patterns=[pattern for _, pattern in others],
         )
         return dict(self.connection.execute("SELECT entity, count(*)::int FROM staged GROUP BY entity").fetchall())
+
+    def _has_records(self) -> bool:
+        return bool(scalar(self.connection, "SELECT EXISTS (SELECT 1 FROM outbox WHERE source = %s)", [self.source]))
 
     def _note_seen(self, tables: list[str]) -> None:
         if self.snapshot is Snapshot.AGAIN:

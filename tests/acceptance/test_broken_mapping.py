@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -16,6 +17,13 @@ MAPPING = """-- mapping: places
 -- table: public.places
 -- version: 1
 SELECT id AS source_key, label AS name, label AS code, 'warehouse' AS kind FROM public.places
+"""
+UNREAD = """-- mapping: unread
+-- entity: location
+-- source: shop
+-- table: public.unread
+-- version: 1
+SELECT id AS source_key, 'U' || id AS name, 'U' || id AS code, 'warehouse' AS kind FROM public.unread
 """
 NAMES = "SELECT name FROM canonical.location ORDER BY name"
 
@@ -59,9 +67,13 @@ def _mappings(bridge: Bridge) -> list[str] | None:
     return said if said is None else [one["mapping"] for one in said]
 
 
-def _wait_until(bridge: Bridge, state: str) -> None:
-    deadline = time.monotonic() + 60
-    while bridge.causeway("status", "--json").json["lanes"]["analytical"]["state"] != state:
+def _wait_until(bridge: Bridge, state: str, lane: str = "analytical") -> None:
+    _wait_for(lambda: bridge.causeway("status", "--json").json["lanes"][lane]["state"] == state)
+
+
+def _wait_for(met: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 90
+    while not met():
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
@@ -106,7 +118,17 @@ def test_a_mapping_that_needs_an_unpublished_column_names_it_and_the_command_tha
         assert bridge.causeway(*caught_up).code == 0
         lane = bridge.causeway("status", "--json").json["lanes"]["operational"]
         assert (lane["mappings"], lane["rows_to_read"]) == ([], [])
+        connection.execute("INSERT INTO unread VALUES (7)")
+        with bridge.lane("operational"):
+            _wait_until(bridge, "running", "operational")
+            file.with_name("unread.sql").write_text(UNREAD)
+            _wait_for(lambda: bridge.causeway("status", "--json").json["lanes"]["operational"]["mappings"])
+            assert bridge.causeway("slots", "create", "shop", "--lane", "operational").code == 0
+            _wait_for(lambda: ("U7", "snapshot") in outbox(bridge))
+    assert outbox(bridge) == [("B1", "mapping"), ("U7", "snapshot")]
+
+
+def outbox(bridge: Bridge) -> list[tuple[object, ...]]:
     state = yaml.safe_load(bridge.config.read_text())["state"]["connection"]["dsn"]
     with psycopg.connect(state) as connection:
-        found = connection.execute("SELECT payload ->> 'code', origin FROM causeway.outbox").fetchall()
-    assert found == [("B1", "mapping")]
+        return connection.execute("SELECT payload ->> 'code', origin FROM causeway.outbox ORDER BY 1").fetchall()

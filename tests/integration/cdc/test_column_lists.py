@@ -60,6 +60,7 @@ def test_snapshot_and_stream_hold_the_listed_columns_of_the_wanted_tables(databa
     source = wanting(captured(database, ["public.items", "public.other"], *ITEMS), items=["sku", "no_such"])
     source.catch_up()
     assert published(source) == {"public.items": ("id", "sku")}
+    assert source.replay.tables == {"public.items": {("1",): {"id": "1", "sku": "a"}}}
     source.execute(
         "INSERT INTO items VALUES (2, 'b', 2, 'yours')", "UPDATE items SET secret = 'x', sku = 'c' WHERE id = 1",
         "DELETE FROM items WHERE id = 2", "INSERT INTO other VALUES (1)",

@@ -9,6 +9,7 @@ import pytest
 
 from cdc import slots
 from cdc.batch import BatchKind
+from cdc.catalog import describe
 from cdc.connection import connect
 from tests.fixtures.capture import captured
 from tests.fixtures.operational_end import OperationalEnd
@@ -157,6 +158,53 @@ def test_a_dropped_column_that_takes_its_table_out_of_the_publication_is_noticed
     end.run()
     assert end.reading.status()["mappings"] == [said]
     publish(end)
-    end.source.execute("INSERT INTO products VALUES (3, 'three')")
     end.run()
     assert end.reading.status()["mappings"] == []
+    assert end.copied == [("shop", "public.products")]
+
+
+def test_the_first_mapping_of_a_source_has_its_table_copied(database: FreshDatabase, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.sql").write_text(
+        PLACES.replace("source: shop", "source: elsewhere").replace("mapping: places", "mapping: far")
+    )
+    end = OperationalEnd(captured(database, ["public.products", "public.places"], *DDL), tmp_path)
+    try:
+        end.run()
+        assert end.outbox.captured("shop", ()) == ()
+        (tmp_path / "places.sql").write_text(PLACES)
+        end.restart()
+        publish(end)
+        with connect(end.source.settings.connection, application_name="test") as connection:
+            relations = describe(connection, end.files.wanted("shop").names, end.source.slot)
+        assert end.outbox.captured("shop", relations) == ("public.places",)
+    finally:
+        end.close()
+
+
+def test_a_table_that_is_published_later_is_copied_when_no_transaction_can_have_changed_it_unseen(
+    end: OperationalEnd,
+) -> None:
+    # Under FULL the log does not tell the key of a table that was not described when the stream was opened.
+    end.source.execute("ALTER TABLE places REPLICA IDENTITY FULL")
+    reader = end.source.reader()
+    reader.open(end.outbox.position("shop"))
+    try:
+        (end.folder / "places.sql").write_text(PLACES)
+        end.reading.finish()
+        with end.source.database.connect() as open_transaction:
+            open_transaction.execute("INSERT INTO places VALUES (2, 'unseen')")
+            publish(end)
+            end.reading.finish()
+            end.reading.finish()
+            assert end.copied == []
+        end.source.execute("INSERT INTO places VALUES (3, 'yard')")
+        while "3" not in end.records("location"):
+            end.source.wake.wait(1)
+            if (batch := reader.poll()) is not None:
+                end.outbox.apply(batch)
+    finally:
+        reader.close()
+    assert end.held() == []
+    assert end.records("location")["3"][::3] == ("yard", "stream")
+    end.reading.finish()
+    assert end.copied == [("shop", "public.places")]
