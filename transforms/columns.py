@@ -63,6 +63,11 @@ def surely_fit(column: Column, texts: pa.ChunkedArray[Any]) -> bool:
     return views is not None and all(map(form.surely_fit, views))
 
 
+def read_quickly(column: Column, texts: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any] | None:
+    """Return the typed values of a column of texts where that is quicker than `cast_sql`; None where DuckDB is to read them."""
+    return form_of_column(column).read(texts)
+
+
 def suspect_sql(column: Column, expression: str) -> str:
     """Return SQL that is true for every text that does not fit, and false or NULL for nearly every other; cheap."""
     return form_of_column(column).suspect(expression)

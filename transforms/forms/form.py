@@ -9,6 +9,9 @@ Expressions are SQL that may be evaluated more than once; values never go into t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
 
 from transforms.text_views import TextViews
 
@@ -36,6 +39,11 @@ class Form:
     def suspect(self, text: str) -> str:
         """SQL that is true for every text that does not fit, cheap to compute, and false or NULL for nearly every other."""
         return "false" if self.always_fits else f"{text} IS NOT NULL AND {self.cast(text)} IS NULL"
+
+    def read(self, texts: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any] | None:
+        """Return a whole column's typed values where that is quicker than `cast`; None where it is not, or not all can be read."""
+        del texts
+        return None
 
     def surely_fit(self, texts: TextViews) -> bool:
         """Whether a look at how the texts lie shows that all of them fit; False where it takes `suspect` to tell."""

@@ -6,12 +6,17 @@ microseconds, days and months as they are held, which is how DuckDB holds them t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
 
 from transforms.forms.form import Form
 from transforms.text_views import TextViews
 
 _BEHIND_LONG_YEAR = 6
+_ARROW: Mapping[str, pa.DataType] = {"TIMESTAMP": pa.timestamp("us"), "TIMESTAMPTZ": pa.timestamp("us", tz="UTC")}
 _LAST_WRITTEN = "TIMESTAMPTZ '287000-01-01 00:00:00+00'"
 
 
@@ -29,6 +34,16 @@ class Calendar(Form):
         """DuckDB writes BC behind the date, in brackets; it reads '0044-03-15 BC' as the year 44 of our era."""
         before_christ = rf"regexp_replace({text}, '^(\S+)(.*) BC$', '\1 (BC)\2')"
         return f"TRY_CAST(CASE WHEN suffix({text}, 'BC') THEN {before_christ} ELSE {text} END AS {self.duckdb})"
+
+    def read(self, texts: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any] | None:
+        """Let Arrow read timestamps: 25 ns each, DuckDB takes 400. It refuses infinity, BC and years of more than four digits."""
+        kind = _ARROW.get(self.duckdb)
+        if kind is None:
+            return None
+        try:
+            return texts.cast(pa.string()).cast(kind)
+        except pa.ArrowInvalid:
+            return None
 
     def suspect(self, text: str) -> str:
         return "false" if self.fits else f"substr({text}, {_BEHIND_LONG_YEAR + 1}, 1) = '-'"  # a year of six digits
