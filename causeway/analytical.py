@@ -68,7 +68,7 @@ class AnalyticalLane:
         scheduler = self._schedule()
         mirror = Mirror(
             warehouse,
-            catalog_asker(self._sources),
+            catalog_asker(self._settings),
             row_reader(self._sources),
             history=self._sources.history_of,
             troubles=lambda name: self._sources.readers[name].troubles,

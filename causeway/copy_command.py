@@ -165,8 +165,7 @@ def _destination(settings: Settings, lane: Lane, name: str) -> Iterator[Destinat
     """Open a lane's end as the lane does, for one of its sources."""
     if lane is Lane.ANALYTICAL:
         with Warehouse.open(settings.warehouse) as warehouse:
-            sources = settings.sources_of(lane)
-            mirror = Mirror(warehouse, catalog_asker(sources), row_reader(sources))
+            mirror = Mirror(warehouse, catalog_asker(settings), row_reader(settings.sources_of(lane)))
             try:
                 yield mirror
             finally:

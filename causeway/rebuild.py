@@ -30,6 +30,7 @@ from cdc.exported_snapshot import consistent_view
 from cdc.lsn import Lsn
 from cdc.relation import Relation
 from cdc.slots import Step
+from cdc.table_catalog import table_facts
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from config.settings import Lane, Settings, SourceSettings
@@ -165,7 +166,8 @@ class _Rebuilding:
                 timeline=facts.timeline,
             )
             relations, missing = find_described(view.connection, source.table_names)
-            prepare_tables(warehouse, name, relations, position.lsn)
+            facts_of = table_facts(view.connection, [relation.oid for relation in relations], self._slot)
+            prepare_tables(warehouse, name, relations, facts_of, position.lsn)
             quiet = console is None or not console.is_terminal
             each = track(relations, f"comparing {name}", console=console, disable=quiet, transient=True)
             with warehouse.querying(), opened_mirror(self._settings, warehouse) as mirror:

@@ -141,12 +141,12 @@ def reader_for(
     )
 
 
-def catalog_asker(sources: Sources) -> AskCatalog:
-    """Return a function that asks a source's catalog what its log does not say of a table."""
+def catalog_asker(settings: Settings) -> AskCatalog:
+    """Return a function that asks a source's catalog what its log does not say of a table of the analytical lane."""
 
     def ask(name: str, oids: Sequence[int]) -> dict[int, TableFacts]:
-        with connect_source(name, sources[name], "catalog") as connection, naming(name):
-            return table_facts(connection, oids)
+        with connect_source(name, settings.sources[name], "catalog") as connection, naming(name):
+            return table_facts(connection, oids, settings.slot_name(name, Lane.ANALYTICAL))
 
     return ask
 

@@ -134,7 +134,7 @@ def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> 
     reader = reader_for(settings, name, Lane.ANALYTICAL, wake)
     mirror = Mirror(
         warehouse,
-        catalog_asker(settings.sources),
+        catalog_asker(settings),
         row_reader(settings.sources),
         history=settings.history_of,
         troubles=lambda _name: reader.troubles,
@@ -156,8 +156,7 @@ def _bring_to(settings: Settings, name: str, warehouse: Warehouse, lsn: Lsn) -> 
 @contextmanager
 def opened_mirror(settings: Settings, warehouse: Warehouse) -> Iterator[Mirror]:
     """The mirrors of a warehouse, as the analytical lane has them; closed at the end."""
-    sources = settings.sources
-    mirror = Mirror(warehouse, catalog_asker(sources), row_reader(sources), history=settings.history_of)
+    mirror = Mirror(warehouse, catalog_asker(settings), row_reader(settings.sources), history=settings.history_of)
     try:
         yield mirror
     finally:

@@ -51,16 +51,22 @@ JOIN pg_inherits i ON i.inhrelid = p.oid
 JOIN pg_attribute a ON a.attrelid = p.oid AND a.attnum = -6
 WHERE c.oid = ANY (%(oids)s::oid[]) AND c.relkind = 'p' AND t.isleaf
 """
+# SET TABLE keeps the entries of tables that stay as they were. A promoted standby has the same OIDs; a restored dump is another cluster.
+_PUBLISHED = """
+SELECT r.prrelid::int8, r.oid::int8 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+WHERE p.pubname = %(publication)s AND r.prrelid = ANY (%(oids)s::oid[])
+"""
 _FILES = f"{_STORED} SELECT root::int8, part::int8, file::int8 FROM stored"
 
 
-def table_facts(connection: PlainConnection, oids: Sequence[int]) -> dict[int, TableFacts]:
-    """Return the facts of those of the tables that exist, by OID."""
-    parameters = {"oids": list(oids)}
+def table_facts(connection: PlainConnection, oids: Sequence[int], publication: str = "") -> dict[int, TableFacts]:
+    """Return the facts of those of the tables that exist, by OID. `publication`: by whose name the lane reads them."""
+    parameters = {"oids": list(oids), "publication": publication}
     try:
         columns = connection.execute(_COLUMNS.encode(), parameters).fetchall()
         stored = connection.execute(_FILES.encode(), parameters).fetchall()
         leaves = connection.execute(_LEAVES.encode(), parameters).fetchall()
+        published: dict[int, int] = dict(connection.execute(_PUBLISHED.encode(), parameters).fetchall())
         ((end,),) = connection.execute(_END.encode()).fetchall()
     except psycopg.Error as error:
         raise translate(error, "asking the catalog about captured tables") from error
@@ -74,12 +80,15 @@ def table_facts(connection: PlainConnection, oids: Sequence[int]) -> dict[int, T
             [row[1:] for row in rows],
             files.get(oid, {}),
             [row[1:] for row in leaves if row[0] == oid],
+            published.get(oid),
         )
         for oid, rows in groupby(columns, key=itemgetter(0))
     }
 
 
-def _facts(oid: int, lsn: Lsn, rows: Sequence[Row], files: dict[int, int], leaves: Sequence[Row]) -> TableFacts:
+def _facts(
+    oid: int, lsn: Lsn, rows: Sequence[Row], files: dict[int, int], leaves: Sequence[Row], published: int | None
+) -> TableFacts:
     live = tuple(_column(attnum, name, texts) for attnum, name, dropped, texts in rows if not dropped)
     gone = tuple(attnum for attnum, _, dropped, _ in rows if dropped)
     return TableFacts(
@@ -90,6 +99,7 @@ def _facts(oid: int, lsn: Lsn, rows: Sequence[Row], files: dict[int, int], leave
         files=files,
         leaves={leaf: file for leaf, file, _ in leaves},
         attached=frozenset(leaf for leaf, _, attached in leaves if attached),
+        published=published,
     )
 
 

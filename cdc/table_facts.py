@@ -33,7 +33,8 @@ class TableFacts:
 
     `files`: the storage of the table, or of each partition, by OID; another one after a rewrite. `leaves`: the same of a
     partitioned table only; `attached`: leaves that were made in an earlier transaction than they became partitions, so that they may
-    have brought rows.
+    have brought rows. `published`: the OID of its entry in the publication, another one after it was taken out and put back; None
+    where it is not in there, or no publication was named.
     """
 
     oid: int
@@ -43,6 +44,7 @@ class TableFacts:
     files: Mapping[int, int]
     leaves: Mapping[int, int] = field(default_factory=dict)
     attached: frozenset[int] = frozenset()
+    published: int | None = None
 
 
 # Facts by OID of the tables of a source that still exist; CausewayError where the source cannot be asked.

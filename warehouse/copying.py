@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from cdc.batch import CopyProgress, PageRange, TableChanges, Unread
 from cdc.lsn import Lsn
 from cdc.relation import Relation, relation_from_json, relation_to_json
+from cdc.table_facts import TableFacts
 from warehouse import dropped_columns, tables, value_exceptions
 from warehouse.held_types import as_mirrored
 from warehouse.names import MirrorTable, quoted
@@ -107,9 +108,16 @@ def read(connection: duckdb.DuckDBPyConnection, source: str) -> Copies:
 
 
 def begin(
-    connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProgress, known: Sequence[TableRecord]
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    progress: CopyProgress,
+    known: Sequence[TableRecord],
+    facts: TableFacts | None,
 ) -> None:
-    """Make the fresh mirror, empty; a table that has no mirror yet gets an empty one to be seen, too."""
+    """Make the fresh mirror, empty; a table that has no mirror yet gets an empty one to be seen, too.
+
+    facts: the catalog's, as no row has been read yet: what it shows later of which the log says nothing is not in the copy.
+    """
     relation = progress.relation
     fresh = MirrorTable(source, relation, fresh=True)
     tables.make_empty(connection, fresh)
@@ -117,11 +125,14 @@ def begin(
     if not any(record.relation.qualified_name == relation.qualified_name for record in known):
         tables.make_empty(connection, MirrorTable(source, relation))
         value_exceptions.forget_table(connection, MirrorTable(source, relation))
-    store(connection, source, progress)
+    seen = TableRecord(relation=relation, state=TableState.COPYING)
+    if facts is not None:
+        seen = replace(seen, leaves=dict(facts.leaves), published=facts.published)
+    store(connection, source, progress, seen)
 
 
-def store(connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProgress) -> None:
-    """Store how far the copy is."""
+def store(connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProgress, seen: TableRecord) -> None:
+    """Store how far the copy is. `seen`: the record since it began."""
     relation = progress.relation
     forget(connection, source, relation)
     key = None if progress.last_key is None else json.dumps(progress.last_key)
@@ -131,7 +142,13 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProg
     )
     if progress.unread is not None:
         note_unread(connection, source, relation, progress.unread)
-    record = TableRecord(relation=relation, state=TableState.COPYING, exact_from=progress.exact_from)
+    record = TableRecord(
+        relation=relation,
+        state=TableState.COPYING,
+        exact_from=progress.exact_from,
+        leaves=seen.leaves,
+        published=seen.published,
+    )
     tables.write_record(connection, source, record)
 
 
@@ -148,9 +165,10 @@ def unread_tables(connection: duckdb.DuckDBPyConnection, source: str) -> dict[st
 
 
 def resume(
-    connection: duckdb.DuckDBPyConnection, source: str, relation: Relation, unread: Unread, snapshot: Lsn
+    connection: duckdb.DuckDBPyConnection, source: str, record: TableRecord, unread: Unread, snapshot: Lsn
 ) -> None:
     """Go on with an interrupted snapshot of a table as with a copy: what is there becomes the fresh mirror."""
+    relation = record.relation
     fresh, mirror = MirrorTable(source, relation, fresh=True), MirrorTable(source, relation)
     (rows,) = connection.execute(f"SELECT count(*) FROM {mirror.name}").fetchone() or (0,)
     connection.execute(f"DROP TABLE IF EXISTS {fresh.name}")
@@ -159,7 +177,7 @@ def resume(
     value_exceptions.rename_table(connection, mirror, fresh)
     tables.make_empty(connection, mirror)
     progress = CopyProgress(relation=relation, began_at=snapshot, exact_from=snapshot, rows=rows, unread=unread)
-    store(connection, source, progress)
+    store(connection, source, progress, record)
 
 
 def forget(connection: duckdb.DuckDBPyConnection, source: str, relation: Relation) -> None:

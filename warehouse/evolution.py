@@ -141,6 +141,14 @@ def check_unchanged(known: Known, facts: TableFacts | None) -> None:
         raise _came_again(again)
 
 
+def check_published(published: int | None, facts: TableFacts) -> None:
+    """Refuse a table whose entry in the publication is another one than it was: what changed in between is in no lane's log."""
+    if published is not None and facts.published not in (None, published):
+        raise Unfollowable(
+            "was taken out of the publication and put back, and the log says nothing of what changed meanwhile"
+        )
+
+
 def check_partitions(leaves: Mapping[int, int], facts: TableFacts) -> None:
     """Refuse a table of which single partitions came with rows or went: Postgres logs nothing of that for their root.
 

@@ -7,7 +7,7 @@ moves the source's position past them; `causeway copy` repairs it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -17,7 +17,16 @@ from cdc.lsn import ZERO, Lsn
 from cdc.relation import Relation
 from cdc.table_facts import AskCatalog, TableFacts
 from warehouse import dropped_columns, reshaping, tables, value_exceptions
-from warehouse.evolution import Known, Reshape, Unfollowable, attnums_of, changed, check_partitions, check_unchanged
+from warehouse.evolution import (
+    Known,
+    Reshape,
+    Unfollowable,
+    attnums_of,
+    changed,
+    check_partitions,
+    check_published,
+    check_unchanged,
+)
 from warehouse.held_types import as_mirrored
 from warehouse.histories import Histories
 from warehouse.names import MirrorTable
@@ -54,8 +63,11 @@ class Following:
         facts = self._facts([relation.oid for relation in relations])
         for relation in relations:
             if relation.oid in facts:
-                record = _as_in_catalog(self.records[relation.oid], facts[relation.oid], relation)
-                self._write(replace(record, leaves=dict(facts[relation.oid].leaves)))
+                found = facts[relation.oid]
+                record = _as_in_catalog(self.records[relation.oid], found, relation)
+                # A copy has what the catalog showed as it began.
+                leaves, published = record.leaves or dict(found.leaves), record.published or found.published
+                self._write(replace(record, leaves=leaves, published=published))
 
     def snapshot_is_whole(self) -> None:
         """The mirrors are as far as the source's position, in meta.tables and here."""
@@ -72,6 +84,7 @@ class Following:
         log has named anew, which it also does where nothing that it shows has changed.
         """
         facts = self._facts(self._to_ask(ordered, announced))
+        self.follow_unlogged(self._unlogged(facts), _first_lsn(ordered[0]) if ordered else None)
         self._check_namesakes(facts, ordered)
         taken: list[_Taken] = []
         for changes in ordered:
@@ -113,20 +126,35 @@ class Following:
             return list(oids)
         return [oid for oid, facts in self._facts(oids).items() if _has_same_columns(self.records[oid], facts)]
 
-    def partitions_changed(self) -> list[tuple[TableRecord, TableFacts]]:
-        """Return the exact tables whose partitions, or their files, are others than they were."""
-        facts = self._facts([oid for oid, record in self.records.items() if record.state is TableState.STREAMING])
-        return [(self.records[oid], found) for oid, found in facts.items() if self.records[oid].leaves != found.leaves]
+    def facts_of(self, relation: Relation) -> TableFacts | None:
+        """Return what the catalog knows of a table now; None where it cannot be asked."""
+        return self._facts([relation.oid]).get(relation.oid)
 
-    def follow_partitions(self, found: Sequence[tuple[TableRecord, TableFacts]], at: Lsn | None) -> None:
-        """Take note of partitions that came empty; stop tables whose rows came or went with theirs."""
+    def changed_unlogged(self) -> list[tuple[TableRecord, TableFacts]]:
+        """Return the exact tables whose partitions, their files or entries in the publication are others than they were."""
+        return self._unlogged(
+            self._facts([oid for oid, record in self.records.items() if record.state is TableState.STREAMING])
+        )
+
+    def _unlogged(self, facts: Mapping[int, TableFacts]) -> list[tuple[TableRecord, TableFacts]]:
+        known = [(self.records[oid], found) for oid, found in facts.items()]
+        return [
+            (record, found)
+            for record, found in known
+            if record.state is TableState.STREAMING
+            if record.leaves != found.leaves or found.published not in (None, record.published)
+        ]
+
+    def follow_unlogged(self, found: Sequence[tuple[TableRecord, TableFacts]], at: Lsn | None) -> None:
+        """Take note of partitions that came empty; stop tables that have lost or got rows without a word in the log."""
         for record, facts in found:
             try:
                 check_partitions(record.leaves, facts)
+                check_published(record.published, facts)
             except Unfollowable as reason:
                 self.stop(record, str(reason), None, at)
             else:
-                self._write(replace(record, leaves=dict(facts.leaves)))
+                self._write(replace(record, leaves=dict(facts.leaves), published=facts.published or record.published))
 
     def stop(self, record: TableRecord, problem: str, changes: TableChanges | None, at: Lsn | None = None) -> None:
         """Leave the table as it is from here on; other tables of the source go on."""
@@ -187,7 +215,7 @@ class Following:
         """Stop tables of which the log shows no change though the catalog does: a column dropped and added under its name."""
         for oid, found in facts.items():
             record = self.records[oid]
-            if not self._is_current(ordered, oid):
+            if record.stopped or not self._is_current(ordered, oid):
                 continue
             mine = next((changes for changes in ordered if changes.relation.oid == oid), None)
             try:

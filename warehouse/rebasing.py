@@ -2,18 +2,20 @@
 
 What cannot be brought up to the new point row by row is marked as stopped: a table that is another now under the old name, and one
 whose copy was under way. A table that was made anew in a shape that its mirror can follow (another OID, as after a dump that was
-restored) is followed from now on under its new OID; whatever its rows are, they are all compared.
+restored) is followed from now on under its new OID; whatever its rows are, they are all compared. So of all that stays to be followed
+the catalog's partitions and entries in the publication count as they are now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
 
 from cdc.lsn import Lsn
 from cdc.relation import Relation
+from cdc.table_facts import TableFacts
 from warehouse import copying, tables
 from warehouse.evolution import Known, Unfollowable, changed
 from warehouse.names import MirrorTable
@@ -21,8 +23,17 @@ from warehouse.store import Warehouse, translate
 from warehouse.tables import TableRecord, TableState
 
 
-def prepare_tables(warehouse: Warehouse, source: str, relations: Sequence[Relation], stopped_at: Lsn) -> None:
-    """Stop what cannot be compared, and adopt what was made anew, in one transaction. `stopped_at`: where the mirrors stand."""
+def prepare_tables(
+    warehouse: Warehouse,
+    source: str,
+    relations: Sequence[Relation],
+    facts: Mapping[int, TableFacts],
+    stopped_at: Lsn,
+) -> None:
+    """Stop what cannot be compared, and adopt what was made anew, in one transaction.
+
+    `facts`: the catalog's, by OID. `stopped_at`: where the mirrors stand.
+    """
     cursor = warehouse.cursor()
     try:
         cursor.execute("BEGIN")
@@ -30,7 +41,9 @@ def prepare_tables(warehouse: Warehouse, source: str, relations: Sequence[Relati
         for relation in relations:
             record = known.get(relation.qualified_name)
             if record is not None and not record.stopped:
-                _prepare(cursor, source, record, relation, stopped_at)
+                found = facts[relation.oid]
+                seen = replace(record, leaves=dict(found.leaves), published=found.published)
+                _prepare(cursor, source, seen, relation, stopped_at)
         cursor.execute("COMMIT")
     except duckdb.Error as error:
         raise translate(error, "preparing tables to be compared", source=source) from error
@@ -45,7 +58,7 @@ def _prepare(
         copying.forget(cursor, source, record.relation)
         _stop(cursor, source, record, "was being copied when its source's slot was given up", stopped_at)
     elif record.relation.oid != relation.oid:
-        adopted = replace(record, relation=replace(record.relation, oid=relation.oid), attnums={}, files={}, leaves={})
+        adopted = replace(record, relation=replace(record.relation, oid=relation.oid), attnums={}, files={})
         mirrored = tables.mirrored_columns(cursor, MirrorTable(source, relation))
         try:
             changed(Known(relation=adopted.relation), relation, None, mirrored)
@@ -53,6 +66,8 @@ def _prepare(
             _stop(cursor, source, record, str(reason), stopped_at)
         else:
             tables.write_record(cursor, source, adopted)
+    else:
+        tables.write_record(cursor, source, record)
 
 
 def _stop(cursor: duckdb.DuckDBPyConnection, source: str, record: TableRecord, problem: str, stopped_at: Lsn) -> None:

@@ -94,7 +94,7 @@ class SourceSession:
         self._captured = frozenset(relation.qualified_name for relation in relations) | troubles.keys()
         if troubles:
             self._stop_troubled(troubles)
-        self._check_partitions()
+        self._check_unlogged()
         if any(record.relation.qualified_name not in self._captured for record in self.records()):
             with self._between_batches("looking at the captured tables"):
                 tables.drop_others(self._connection, self._source, self.records(), self._captured)
@@ -106,7 +106,7 @@ class SourceSession:
         """Tables that an interrupted snapshot has read in part are gone on with, where they are as they were."""
         found = copying.unread_tables(self._connection, self._source)
         partly = {
-            record.relation.oid: (record.relation, found[record.relation.qualified_name])
+            record.relation.oid: (record, found[record.relation.qualified_name])
             for record in self.records()
             if record.state is TableState.SNAPSHOT and record.relation.qualified_name in found
         }
@@ -114,8 +114,8 @@ class SourceSession:
             return
         usable = self._following.unaltered(partly)
         with self._between_batches("going on with a snapshot"):
-            for relation, unread in (partly[oid] for oid in usable):
-                copying.resume(self._connection, self._source, relation, unread, self._position.lsn)
+            for record, unread in (partly[oid] for oid in usable):
+                copying.resume(self._connection, self._source, record, unread, self._position.lsn)
         self._load()
 
     def _stop_troubled(self, troubles: Mapping[str, str]) -> None:
@@ -131,10 +131,10 @@ class SourceSession:
                     self._following.stop(records[table], problem, None, at)
         self._load()
 
-    def _check_partitions(self) -> None:
-        if changed := self._following.partitions_changed():
-            with self._between_batches("looking at partitions"):
-                self._following.follow_partitions(changed, self._position.lsn if self._position is not None else None)
+    def _check_unlogged(self) -> None:
+        if changed := self._following.changed_unlogged():
+            with self._between_batches("looking at the catalog"):
+                self._following.follow_unlogged(changed, self._position.lsn if self._position is not None else None)
             self._load()
 
     def follow(self, relations: Sequence[Relation]) -> None:
@@ -151,8 +151,9 @@ class SourceSession:
     def begin_copy(self, progress: CopyProgress) -> None:
         """Begin to copy a table, from its first row."""
         check_capturable(self._source, progress.relation)
+        facts = self._following.facts_of(progress.relation)
         with self._between_batches(f"beginning to copy {progress.table}"):
-            copying.begin(self._connection, self._source, progress, self.records())
+            copying.begin(self._connection, self._source, progress, self.records(), facts)
         self._load()
 
     def apply(self, batch: ChangeBatch) -> None:
@@ -335,7 +336,7 @@ class SourceSession:
             self._stop(record, str(reason), batch.changes[0])
             self._commit()
             raise self._given_up(progress) from reason
-        copying.store(self._connection, self._source, progress)
+        copying.store(self._connection, self._source, progress, record)
         if progress.last:
             copying.swap(self._connection, self._source, record)
             self._following.start([progress.relation])

@@ -56,7 +56,7 @@ class TableRecord:
     `exact_from`: while the source's position is below it, the mirror holds rows of later than that, and every insert may be
     one of a row that is there. `attnums` (by column) and `files`: the catalog's, see `cdc.table_facts`; empty where it was not
     asked. `gone`: attnums of columns that had been dropped at `gone_at`. `leaves`: files of the
-    partitions when the lane last opened the source, or copied the table.
+    partitions, and `published`: the entry in the publication, when they were last compared, or the table's copy began.
     """
 
     relation: Relation
@@ -69,6 +69,7 @@ class TableRecord:
     files: Mapping[int, int] = field(default_factory=dict)
     gone: tuple[int, ...] = ()
     leaves: Mapping[int, int] = field(default_factory=dict)
+    published: int | None = None
     gone_at: Lsn = ZERO
 
     @property
@@ -105,6 +106,7 @@ def write_record(connection: duckdb.DuckDBPyConnection, source: str, record: Tab
                 "files": dict(record.files),
                 "gone": record.gone,
                 "leaves": dict(record.leaves),
+                "published": record.published,
                 "gone_at": str(record.gone_at),
             }
         ),
@@ -132,6 +134,7 @@ def _record(
         attnums=numbers["attnums"],
         files={int(oid): file for oid, file in numbers["files"].items()},
         leaves={int(oid): file for oid, file in numbers.get("leaves", {}).items()},
+        published=numbers.get("published"),
         gone=tuple(numbers.get("gone", ())),
         gone_at=Lsn.parse(numbers.get("gone_at", "0/0")),
     )

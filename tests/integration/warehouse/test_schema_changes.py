@@ -6,7 +6,8 @@ while the lane follows, and in pieces of a few rows; the mirror must have equal 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -55,7 +56,7 @@ class Shop:
 
     def ask(self, _source: str, oids: Sequence[int]) -> dict[int, TableFacts]:
         with self.source.database.connect() as connection:
-            return table_facts(connection, oids)
+            return table_facts(connection, oids, self.source.slot)
 
     def assert_equal(self, *tables: str) -> None:
         assert not {name: record.problem for name, record in self.mirror.stopped("shop").items() if name in tables}
@@ -263,3 +264,35 @@ def test_a_column_that_came_and_went_unseen_does_not_stop_a_later_one(
         shop.source.transaction(statement)
         shop.source.catch_up()
     shop.assert_equal("public.items")
+
+
+@EVERY_POSTGRES
+@pytest.mark.case("a table dropped from the publication and added again while nobody read")
+def test_a_table_that_leaves_the_publication_for_a_while_is_stopped_by_its_next_row(
+    database: FreshDatabase, warehouse: Warehouse
+) -> None:
+    shop = Shop(database, warehouse)
+    reader = shop.source.reader()
+    reader.open(shop.source.replay.position)
+
+    def read_until(done: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 30
+        while not done():
+            assert time.monotonic() < deadline, "it did not come in time"
+            if (batch := reader.poll()) is not None:
+                shop.source.replay.apply(batch)
+
+    def others() -> tuple[object, ...]:
+        return warehouse.cursor().execute("SELECT v FROM shop.others WHERE id = 1").fetchone() or ()
+
+    shop.source.execute(TOUCH, "UPDATE others SET v = 'before' WHERE id = 1")
+    read_until(lambda: others() == ("before",))
+    publication = f"ALTER PUBLICATION {shop.source.slot} {{}} TABLE ONLY items"
+    shop.source.execute(publication.format("DROP"), MORE, publication.format("ADD"), TOUCH)
+    shop.source.execute("UPDATE others SET v = 'behind' WHERE id = 1")
+    read_until(lambda: others() == ("behind",))
+    reader.close()
+    stopped = shop.mirror.stopped("shop")
+    assert stopped.keys() == {"public.items"}
+    assert "put back" in stopped["public.items"].problem
+    shop.assert_equal("public.others")
