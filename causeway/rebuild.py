@@ -24,13 +24,14 @@ from causeway.verdict import SourceVerdict, not_there
 from causeway.verify import compare_all, opened_mirror
 from cdc import preconditions, publications, slots
 from cdc.batch import Position
-from cdc.catalog import find_described, server_facts
+from cdc.catalog import ServerFacts, find_described, server_facts
 from cdc.connection import PlainConnection
 from cdc.exported_snapshot import consistent_view
 from cdc.lsn import Lsn
 from cdc.relation import Relation
-from cdc.slots import Step
+from cdc.slots import SlotStatus, Step
 from cdc.table_catalog import table_facts
+from cdc.timelines import failed_over
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from config.settings import Lane, Settings, SourceSettings
@@ -112,7 +113,7 @@ class _Rebuilding:
             facts = server_facts(connection)
             found = next(iter(slots.status(connection, [self._slot])), None)
             try:
-                preconditions.check_identity(position, facts, self._slot)
+                self._check_identity(position, facts, found)
             except CausewayError as error:
                 if position.slot == self._slot and not other_cluster:
                     raise
@@ -128,6 +129,12 @@ class _Rebuilding:
             if publications.find_publication(connection, self._slot) is None:
                 return f"publication {self._slot} does not exist."
             return ""
+
+    def _check_identity(self, position: Position, facts: ServerFacts, found: SlotStatus | None) -> None:
+        """As the lane does: a promoted standby that it can go on with is the cluster that it knows."""
+        connection, name = self._source.connection, f"causeway {self._name} rebuild"
+        same = failed_over(connection, position, facts, found, application_name=name)
+        preconditions.check_identity(position, facts, self._slot, failed_over=same)
 
     def run(self, reason: str, console: Console | None) -> Rebuilt:
         """Make a new slot and bring the lane to it."""

@@ -30,7 +30,7 @@ from cdc.receiving import Receiving, Task
 from cdc.relation import Column, Relation
 from cdc.snapshot_copier import TableProgress
 from cdc.table_troubles import find_capturable, to_compare
-from cdc.timelines import switch_points
+from cdc.timelines import failed_over
 from cdc.type_catalog import described_types, needs_catalog
 from cdc.wanted import Wanted, everything
 from config.errors import CausewayError, ErrorKind
@@ -248,8 +248,9 @@ class PostgresReader:
             facts = server_facts(connection)
             found = next(iter(slots.status(connection, [self.slot])), None)
             if position is not None:
-                failed_over = self._failed_over(position, facts, found)
-                preconditions.check_identity(position, facts, self.slot, failed_over=failed_over)
+                name = f"causeway {self.name} check"
+                same = failed_over(self.settings.connection, position, facts, found, application_name=name)
+                preconditions.check_identity(position, facts, self.slot, failed_over=same)
             server_settings.check_server(connection, needs_slot=found is None or position is None)
             preconditions.check_slot(found, position, self.slot, facts, dropped=self._why_dropped())
             if position is not None and found is not None:
@@ -261,15 +262,6 @@ class PostgresReader:
                 slots.create(connection, self.settings, self.lane, self.slot, wanted)
                 failpoint("reader.slot_created")
             return relations, facts
-
-    def _failed_over(self, position: Position, facts: ServerFacts, found: slots.SlotStatus | None) -> bool:
-        """Whether the server is a promoted standby that the lane may go on with; CausewayError IDENTITY where it may not."""
-        if not preconditions.may_have_failed_over(position, facts, found):
-            return False
-        name = f"causeway {self.name} check"
-        ends = switch_points(self.settings.connection, facts.timeline, application_name=name)
-        preconditions.check_failover(position, facts, ends)
-        return True
 
     def _described(
         self, connection: PlainConnection, position: Position | None, wanted: Wanted

@@ -9,11 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cdc import preconditions
+from cdc.batch import Position
+from cdc.catalog import ServerFacts
 from cdc.connection import connect_replication
 from cdc.copy_messages import command, rows_of
 from cdc.doorbell import Doorbell
 from cdc.lsn import Lsn
+from cdc.slots import SlotStatus
 from config.settings import Connection
+
+
+def failed_over(
+    settings: Connection, position: Position, facts: ServerFacts, slot: SlotStatus | None, *, application_name: str
+) -> bool:
+    """Whether the server is a promoted standby that the lane may go on with; CausewayError IDENTITY where it may not."""
+    if not preconditions.may_have_failed_over(position, facts, slot):
+        return False
+    ends = switch_points(settings, facts.timeline, application_name=application_name)
+    preconditions.check_failover(position, facts, ends)
+    return True
 
 
 def switch_points(

@@ -128,7 +128,7 @@ CASES: dict[str, tuple[str, ...]] = {
 }
 
 # What nothing shows yet; the page says so.
-UNSHOWN = ("failover slots", "a standby as the source")
+UNSHOWN: tuple[str, ...] = ()
 
 _HEAD = """\
 # Cases of capture
@@ -170,7 +170,7 @@ def _in_file(file: Path, module: ast.Module) -> Iterator[Shown]:
                     handling=words[1] if len(words) > 1 else "",
                     test=node.name,
                     file=file.relative_to(ROOT),
-                    versions=VERSIONS if every else (_only(node) or NEWEST,),
+                    versions=VERSIONS if every else _given(node),
                 )
 
 
@@ -184,12 +184,12 @@ def _cases(function: ast.FunctionDef) -> Iterator[list[str]]:
             yield [str(ast.literal_eval(argument)) for argument in decorator.args]
 
 
-def _only(function: ast.FunctionDef) -> int | None:
-    """The one version of @pytest.mark.parametrize("postgres_version", [n])."""
+def _given(function: ast.FunctionDef) -> tuple[int, ...]:
+    """The versions of @pytest.mark.parametrize("postgres_version", [...]); without it, the newest."""
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call) and decorator.args and "postgres_version" in ast.unparse(decorator.args[0]):
-            return int(ast.literal_eval(decorator.args[1])[0])
-    return None
+            return tuple(int(version) for version in ast.literal_eval(decorator.args[1]))
+    return (NEWEST,)
 
 
 def page() -> str:

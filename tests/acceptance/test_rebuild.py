@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sandbox.databases import create_databases, open_sources
 from sandbox.postgres import EmbeddedPostgres
 from tests.fixtures.bridge import Bridge
+from tests.fixtures.rounds import Round, lane_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -47,6 +49,39 @@ def test_a_slot_that_somebody_dropped_is_refused_until_it_is_rebuilt(bridge: Bri
     assert bridge.causeway("slots", "rebuild", "shop").code == 0
     bridge.catch_up()
     assert bridge.causeway("verify", "shop").code == 0
+
+
+@pytest.mark.case("lost")
+@pytest.mark.case(
+    "invalidated by max_slot_wal_keep_size", "refused as a gap, with the setting's name; rebuilt by `slots rebuild`"
+)
+def test_a_slot_that_the_server_gave_up_is_refused_until_it_is_rebuilt(bridge: Bridge, tmp_path: Path) -> None:
+    play = Round(bridge, tmp_path)
+    play.ran(*lane_command("analytical"))
+    let_go_of_wal(bridge)
+    play.load()
+    refused = bridge.causeway(*lane_command("analytical"))
+    assert refused.code == 4, refused.err
+    assert "is lost: the server has removed WAL that it still needed" in refused.err
+    assert "max_slot_wal_keep_size" in refused.err
+    assert "`causeway slots rebuild SOURCE`" in refused.err
+    play.ran("slots", "rebuild", "shop", "--lane", "analytical")
+    play.load()
+    play.catch_up("analytical")
+
+
+def let_go_of_wal(bridge: Bridge) -> None:
+    """Let the server give up the shop's slot."""
+    with bridge.server.connect("shop", autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+        connection.execute("SELECT pg_reload_conf()")
+        for _ in range(20):
+            connection.execute("SELECT pg_logical_emit_message(false, 'test', repeat('x', 1000))")
+            connection.execute("SELECT pg_switch_wal()")
+            connection.execute("CHECKPOINT")
+            if connection.execute("SELECT FROM pg_replication_slots WHERE wal_status = 'lost'").rowcount:
+                return
+    raise AssertionError("the slot was not lost")
 
 
 ANALYTICAL = "causeway_shop_analytical"

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from pydantic import SecretStr
 
+from causeway.rebuild import rebuild_source
 from cdc import slots
-from cdc.batch import Position
+from cdc.batch import BatchKind, ChangeBatch, Position
 from cdc.catalog import ServerFacts
 from cdc.connection import connect
 from cdc.lsn import Lsn
 from cdc.preconditions import check_failover
 from cdc.timelines import parse_history, switch_points
 from config.errors import CausewayError, ErrorKind
-from config.settings import Connection
+from config.settings import Connection, Lane, OdooSettings, Settings, StateSettings, WarehouseSettings
 from sandbox.postgres import EmbeddedPostgres
 from tests.fixtures.capture import CapturedDatabase, captured
 from tests.fixtures.postgres import FreshDatabase
 from tests.fixtures.standby import PHYSICAL_SLOT, standby_of
+from warehouse.mirror import Mirror
+from warehouse.store import Warehouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -81,7 +87,12 @@ def pair() -> Iterator[Pair]:
             yield Pair(primary, standby, source)
 
 
-def test_a_lane_goes_on_with_the_new_primary_and_misses_nothing(pair: Pair) -> None:
+@pytest.mark.case(
+    "failover slots",
+    "after a promotion the lane goes on with the copy of its slot, where the new primary has all that the lane has",
+)
+@pytest.mark.case("a promoted standby")
+def test_a_lane_goes_on_with_the_new_primary_and_misses_nothing(pair: Pair, tmp_path: Path) -> None:
     source = pair.source
     source.catch_up()
     source.execute("INSERT INTO orders VALUES (2)")
@@ -95,6 +106,8 @@ def test_a_lane_goes_on_with_the_new_primary_and_misses_nothing(pair: Pair) -> N
     stored = source.replay.position
     assert stored is not None
     pair.promote()
+    with pytest.raises(CausewayError, match="nothing is to be rebuilt"):
+        rebuild(source, stored, tmp_path / "in time")
     source.execute("INSERT INTO orders VALUES (4)")
     source.catch_up()
     source.assert_equal("public.orders")
@@ -105,8 +118,29 @@ def test_a_lane_goes_on_with_the_new_primary_and_misses_nothing(pair: Pair) -> N
     with pytest.raises(CausewayError, match="never had") as refused:
         source.reader().open(ahead)
     assert refused.value.kind is ErrorKind.IDENTITY
+    with pytest.raises(CausewayError, match="never had") as refused:
+        rebuild(source, ahead, tmp_path / "ahead")
+    assert refused.value.kind is ErrorKind.IDENTITY
+    assert "`causeway slots rebuild SOURCE --other-cluster`" in refused.value.hint
 
 
+def rebuild(source: CapturedDatabase, position: Position, folder: Path) -> None:
+    """`causeway slots rebuild` of a lane that stands at `position`."""
+    settings = Settings(
+        sources={"shop": source.settings},
+        state=StateSettings(connection=source.settings.connection),
+        odoo=OdooSettings(url="http://localhost", database="odoo", user="admin", password=SecretStr("admin")),
+        warehouse=WarehouseSettings(path=folder / "warehouse.duckdb", extracts=folder),
+        mappings=(folder,),
+        run_dir=folder,
+    )
+    with Warehouse.open(settings.warehouse) as warehouse, closing(Mirror(warehouse)) as mirror:
+        mirror.begin_snapshot("shop", [])
+        mirror.apply(ChangeBatch(kind=BatchKind.SNAPSHOT, position=position))
+    rebuild_source(settings, "shop", Lane.ANALYTICAL, console=None)
+
+
+@pytest.mark.case("a promoted standby")
 def test_a_slot_that_was_made_after_the_promotion_is_refused(pair: Pair) -> None:
     source = pair.source
     source.catch_up()

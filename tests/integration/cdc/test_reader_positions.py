@@ -538,7 +538,10 @@ def test_another_cluster_with_a_database_and_a_slot_of_the_same_name_is_refused(
 
 
 @EVERY_POSTGRES
-@pytest.mark.case("a promoted standby", "refused by its timeline: what it lacks of the old one's log nobody knows")
+@pytest.mark.case(
+    "a promoted standby",
+    "refused by its timeline, where it has no synced copy of the slot: what it lacks of the old one's log nobody knows",
+)
 def test_a_server_on_another_timeline_is_refused(postgres_version: int) -> None:
     with own_server(postgres_version) as server:
         database = FreshDatabase(server=server, name="shop", dsn=server.create_database("shop"))

@@ -39,9 +39,14 @@ def logging_snapshots(primary: EmbeddedPostgres) -> Iterator[None]:
         thread.join()
 
 
-@pytest.mark.parametrize("version", [16, 18])
-def test_a_standby_is_copied_and_followed(version: int) -> None:
-    with EmbeddedPostgres(version) as primary:
+@pytest.mark.parametrize("postgres_version", [16, 18])
+@pytest.mark.case(
+    "a standby as the source",
+    "read as a primary, from 16 on; what only the primary can do is refused with the statement to run there, and so is a slot that"
+    " the primary's VACUUM took",
+)
+def test_a_standby_is_copied_and_followed_until_its_slot_conflicts(postgres_version: int) -> None:
+    with EmbeddedPostgres(postgres_version) as primary:
         database = FreshDatabase(server=primary, name="shop", dsn=primary.create_database("shop"))
         source = captured(
             database, ["public.orders"], "CREATE TABLE orders (id int PRIMARY KEY)", "INSERT INTO orders VALUES (1)"
@@ -60,6 +65,29 @@ def test_a_standby_is_copied_and_followed(version: int) -> None:
             source.catch_up()
             source.assert_equal("public.orders")
             assert len(source.replay.tables["public.orders"]) == 1
+            let_the_slot_conflict(primary, standby)
+            with pytest.raises(CausewayError, match="a VACUUM on the primary has removed catalog rows") as refused:
+                source.reader().open(source.replay.position)
+            assert refused.value.kind is ErrorKind.GAP
+            assert "hot_standby_feedback = on" in refused.value.hint
+            assert "`causeway slots rebuild SOURCE`" in refused.value.hint
+
+
+def let_the_slot_conflict(primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> None:
+    """Let a VACUUM on the primary remove rows of its catalog that the standby's slot needs, as without hot_standby_feedback."""
+    with standby.connect("shop", autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET hot_standby_feedback = off")
+        connection.execute("SELECT pg_reload_conf()")
+    with primary.connect("shop", autocommit=True) as there, standby.connect("shop", autocommit=True) as here:
+        for _ in range(100):
+            there.execute("CREATE TABLE passing (id int)")
+            there.execute("DROP TABLE passing")
+            there.execute("VACUUM pg_class, pg_attribute")
+            wait_for_replay(primary, standby)
+            if here.execute("SELECT FROM pg_replication_slots WHERE conflicting").fetchone() is not None:
+                return
+            time.sleep(0.2)
+    raise AssertionError("the slot did not conflict")
 
 
 def wait_for_replay(primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> None:
@@ -72,6 +100,7 @@ def wait_for_replay(primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> Non
     raise AssertionError("the standby did not follow")
 
 
+@pytest.mark.case("invalidated by idle_replication_slot_timeout")
 def test_a_slot_that_idle_replication_slot_timeout_took_is_refused_with_its_reason() -> None:
     with EmbeddedPostgres(18, settings={"idle_replication_slot_timeout": "1s"}) as server:
         database = FreshDatabase(server=server, name="shop", dsn=server.create_database("shop"))
