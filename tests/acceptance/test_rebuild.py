@@ -64,7 +64,7 @@ def test_a_slot_that_the_server_gave_up_is_refused_until_it_is_rebuilt(bridge: B
     assert refused.code == 4, refused.err
     assert "is lost: the server has removed WAL that it still needed" in refused.err
     assert "max_slot_wal_keep_size" in refused.err
-    assert "`causeway slots rebuild SOURCE`" in refused.err
+    assert "`causeway slots rebuild shop`" in refused.err
     play.ran("slots", "rebuild", "shop", "--lane", "analytical")
     play.load()
     play.catch_up("analytical")

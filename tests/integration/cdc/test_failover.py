@@ -121,7 +121,7 @@ def test_a_lane_goes_on_with_the_new_primary_and_misses_nothing(pair: Pair, tmp_
     with pytest.raises(CausewayError, match="never had") as refused:
         rebuild(source, ahead, tmp_path / "ahead")
     assert refused.value.kind is ErrorKind.IDENTITY
-    assert "`causeway slots rebuild SOURCE --other-cluster`" in refused.value.hint
+    assert "`causeway slots rebuild shop --other-cluster`" in refused.value.hint
 
 
 def rebuild(source: CapturedDatabase, position: Position, folder: Path) -> None:
