@@ -97,6 +97,7 @@ def _look_at_source(settings: Settings, name: str, seen: _Seen, mappings: Sequen
                 return "the bridge's own tables; the first lane to run makes them"
             relations = describe(connection, source.table_names)
             check_identities(relations)
+            publications.check_generated(connection, relations)
             seen.described[name] = relations
             return f"{len(relations)} tables, each with a key"
 

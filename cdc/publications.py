@@ -1,7 +1,7 @@
 """Publications: what a lane wants of a source (`cdc.wanted`), by name, and what must hold before one is created.
 
-A publication acts on the source's own statements: a published table without replica identity, or a row filter over columns
-outside of it, makes UPDATE and DELETE fail there. So both are refused before, or in the same transaction.
+A publication acts on the source's own statements: a published table without replica identity, or with a generated column in it, or a
+row filter over columns outside of it, makes UPDATE and DELETE fail there. So these are refused before, or in the same transaction.
 Source: PostgreSQL documentation, CREATE PUBLICATION, notes.
 """
 
@@ -42,6 +42,19 @@ CROSS JOIN regexp_matches(r.prqual::text, ':varattno (\d+)', 'g') AS variable (a
 JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = variable.attnum[1]::int2
 JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE p.pubname = %s ORDER BY 2
+"""
+
+
+# From 18 on; of a partitioned table each partition counts. Source: CheckCmdReplicaIdentity, src/backend/executor/execReplication.c.
+_GENERATED = """
+SELECT DISTINCT n.nspname || '.' || c.relname, a.attname, c.relreplident <> 'f' AND i.indexrelid IS NULL
+FROM unnest(%s::oid[]) AS wanted (oid) LEFT JOIN LATERAL pg_partition_tree(wanted.oid) AS part ON true
+JOIN pg_class c ON c.oid = coalesce(part.relid, wanted.oid) JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisvalid
+    AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
+    AND (i.indexrelid IS NULL OR a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))
+WHERE current_setting('server_version_num')::int >= 180000 ORDER BY 1, 2
 """
 
 
@@ -191,6 +204,30 @@ def check_filters(connection: PlainConnection, name: str, relations: Sequence[Re
                 f"the row filter of {table} names {column}, which is not part of the replica identity:"
                 " UPDATE and DELETE would fail at the source.",
                 hint=f"ALTER TABLE {table} REPLICA IDENTITY FULL, or filter by the key.",
+                table=table,
+            )
+
+
+def generated_identities(connection: PlainConnection, relations: Iterable[Relation]) -> list[tuple[str, str, bool]]:
+    """Return the tables and columns because of which UPDATE and DELETE would fail once they are published, and whether it would only be
+    so with REPLICA IDENTITY FULL, for want of any identity.
+    """
+    try:
+        rows = connection.execute(_GENERATED, [[relation.oid for relation in relations]]).fetchall()
+    except psycopg.Error as error:
+        raise translate(error, "looking for generated columns in replica identities") from error
+    return [(table, column, only_full) for table, column, only_full in rows]
+
+
+def check_generated(connection: PlainConnection, relations: Iterable[Relation]) -> None:
+    """Refuse tables with a generated column in their replica identity: CausewayError SCHEMA."""
+    for table, column, only_full in generated_identities(connection, relations):
+        if not only_full:
+            raise CausewayError(
+                ErrorKind.SCHEMA,
+                f"the replica identity of {table} has the generated column {column}: published, its UPDATE and DELETE fail at the"
+                " source.",
+                hint="Give it a primary key of other columns and REPLICA IDENTITY DEFAULT, or leave the table out.",
                 table=table,
             )
 

@@ -127,7 +127,7 @@ def plan(
     sections = [
         _role_section(connection, role, facts.database),
         _grants(connection, role, tables, sorted(_type_schemas(connection, relations))),
-        _identities(connection, oids),
+        _identities(connection, oids, publications.generated_identities(connection, relations)),
         _publications(
             connection, lanes, {lane: everything(settings, lane) for lane in lanes} | dict(wanted or {}), owners
         ),
@@ -198,22 +198,31 @@ def _grants(connection: PlainConnection, role: str, tables: Sequence[Row], type_
     return Section(title="What it may read", steps=tuple(steps))
 
 
-def _identities(connection: PlainConnection, oids: Sequence[int]) -> Section:
-    steps = []
+def _identities(
+    connection: PlainConnection, oids: Sequence[int], generated: Sequence[tuple[str, str, bool]]
+) -> Section:
+    steps, whole = [], set()
     for table, owner, index in _query(connection, _WITHOUT_IDENTITY, [list(oids)]):
         named = sql.Identifier(*table.split(".", 1))
         if index is not None:
             statement = sql.SQL("ALTER TABLE {} REPLICA IDENTITY USING INDEX {}").format(named, sql.Identifier(index))
             reason = f"{table} has no primary key; this unique index tells its rows apart. Only its columns are logged, as for a key"
         else:
+            whole.add(table)
             statement = sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(named)
             reason = (
                 f"{table} has no primary key, and no unique index of columns that are never NULL. The cost: every UPDATE and DELETE"
                 " logs the whole old row, TOASTed values included. A primary key is better"
             )
         steps.append(Step(statement=statement.as_string(connection), reason=reason, who=f"{owner}, its owner"))
-    notes = ("Published without one, a table's UPDATE and DELETE fail at the source.",) if steps else ()
-    return Section(title="Replica identities", notes=notes, steps=tuple(steps))
+    notes = ["Published without one, a table's UPDATE and DELETE fail at the source."] if steps else []
+    notes += [
+        f"WARNING: the replica identity of {table} has the generated column {column}. Published, its UPDATE and DELETE fail at the source:"
+        " give it a primary key of other columns and REPLICA IDENTITY DEFAULT before, or leave the table out"
+        for table, column, only_full in generated
+        if not only_full or table in whole
+    ]
+    return Section(title="Replica identities", notes=tuple(notes), steps=tuple(steps))
 
 
 def _publications(

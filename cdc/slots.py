@@ -272,7 +272,9 @@ def _missing(
 ) -> list[tuple[sql.Composed, str]]:
     slot_is_missing = slot_steps(connection, settings, lane, slot)
     check_server(connection, needs_slot=bool(slot_is_missing))
-    check_identities(describe(connection, wanted.names))
+    relations = describe(connection, wanted.names)
+    check_identities(relations)
+    publications.check_generated(connection, relations)
     return publication_steps(connection, wanted, lane, slot) + slot_is_missing
 
 

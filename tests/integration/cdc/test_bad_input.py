@@ -169,6 +169,27 @@ def test_a_publication_of_generated_columns_is_refused(database: FreshDatabase) 
     assert "publishes generated columns" in str(error)
 
 
+@EVERY_POSTGRES
+@pytest.mark.case("stored generated columns")
+def test_a_table_that_18_could_not_update_once_published_is_refused_before(
+    database: FreshDatabase, postgres_version: int
+) -> None:
+    source = captured(
+        database,
+        ["public.orders"],
+        "CREATE TABLE orders (id int PRIMARY KEY, n int, twice int GENERATED ALWAYS AS (n * 2) STORED)",
+        "ALTER TABLE orders REPLICA IDENTITY FULL",
+        "INSERT INTO orders VALUES (1, 1)",
+    )
+    if postgres_version < 18:
+        source.catch_up()
+    else:
+        error = refusal(source)
+        assert error.kind is ErrorKind.SCHEMA
+        assert "the replica identity of public.orders has the generated column twice" in str(error)
+    source.execute("UPDATE orders SET n = 2")
+
+
 def test_a_slot_of_another_plugin_is_refused(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], ORDERS)
     source.execute(f"SELECT pg_create_physical_replication_slot('{source.slot}')")

@@ -155,6 +155,21 @@ def test_tables_without_a_key_get_a_replica_identity_partitions_included(databas
         drop_role(database, ROLE)
 
 
+def test_a_generated_column_in_the_identity_is_warned_of(database: FreshDatabase) -> None:
+    source = captured(
+        database,
+        ["public.orders", "public.bare", "public.unique"],
+        "CREATE TABLE orders (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED)",
+        "ALTER TABLE orders REPLICA IDENTITY FULL",
+        "CREATE TABLE bare (id int, twice int GENERATED ALWAYS AS (id * 2) STORED)",
+        "CREATE TABLE public.unique (id int NOT NULL UNIQUE, twice int GENERATED ALWAYS AS (id * 2) STORED)",
+    )
+    warnings = [note for section in plan_of(source).sections for note in section.notes if "generated column" in note]
+    assert [warning.split(" has the")[0] for warning in warnings] == [
+        f"WARNING: the replica identity of public.{name}" for name in ("bare", "orders")
+    ]
+
+
 def test_row_security_asks_for_a_role_that_it_does_not_bind(database: FreshDatabase) -> None:
     source = captured(database, ["public.orders"], *DDL, "ALTER TABLE orders ENABLE ROW LEVEL SECURITY")
     made = plan_of(source)
