@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from loaders.named_sql import statements
-from loaders.state import translated
+from loaders.state import scalar, translated
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -46,6 +46,13 @@ class Claims:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def anything(self) -> bool:
+        """Whether any record is pending, or any call is under way or was left behind; claims nothing."""
+        with translated("looking at the outbox"):
+            found = bool(scalar(self._connection, _sql("anything")))
+            self._connection.rollback()
+        return found
+
     def records(self, entity: str, stage: str, limit: int, *, addresses: bool | None = None) -> list[Due]:
         """Claim due records of an entity in the order of their arrival. `addresses`: only (True), or none (False), of customers."""
         parameters = {"entity": entity, "stage": stage, "limit": limit, "addresses": addresses}
@@ -60,6 +67,8 @@ class Claims:
         """Claim due shipments and shipment lines, whole orders at a time."""
         with translated("claiming shipments"):
             due = self._connection.execute(_sql("due_shipments"), {"limit": limit}).fetchall()
+            if not due:
+                return []
             orders = sorted({order for _, order in due if order is not None})
             held = {row[0] for row in self._connection.execute(_sql("lock_aggregates"), {"aggregates": orders})}
             mine = [shipment for shipment, order in due if order is None or order in held]

@@ -1,3 +1,7 @@
+-- One look instead of one a step, for a deliverer that has nothing to do.
+-- name: anything
+SELECT EXISTS (SELECT 1 FROM outbox WHERE status = 'pending') OR EXISTS (SELECT 1 FROM calls_under_way)
+
 -- name: claim
 SELECT o.record_id
 FROM outbox o JOIN aggregates a USING (aggregate_id)

@@ -56,6 +56,11 @@ class Copies:
         """The copies that rows are to be read for yet."""
         return tuple(copy for copy in self.progress.values() if not copy.last)
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a position may say that something is gone."""
+        return self.snapshot is not None or bool(self.progress)
+
     def begin_snapshot(self, relations: Sequence[Relation]) -> None:
         """All tables begin anew."""
         for name in ("forget_all", "forget_all_seen"):

@@ -151,6 +151,8 @@ class Deliverer:
 
     def _round(self, connections: _Connections, report: DeliveryReport, stop: threading.Event | None) -> bool:
         """Go through the steps once, each as long as it finds something; tell whether anything was done."""
+        if not connections.claims.anything():
+            return False
         worked = connections.rechecks.make_due(self._work(connections)) > 0
         for step in self._steps:
             turns = itertools.count() if step.batches_a_round is None else range(step.batches_a_round)

@@ -91,24 +91,29 @@ ON CONFLICT DO NOTHING
 
 -- name: release_waiting_for_arrivals
 UPDATE outbox SET status = 'pending', waits_for = NULL, next_attempt_at = NULL, updated_at = now()
-WHERE status = 'parked' AND waits_for IN (SELECT unnest(answers) FROM staged)
+WHERE status = 'parked' AND waits_for = ANY (ARRAY(SELECT unnest(answers) FROM staged))
 
 -- Of the orders that a channel sent under one key the one that Odoo has, or else the earliest, is the order. A channel's
 -- order of rows says nothing here: a snapshot gives them in any order.
 -- name: duplicates
 WITH touched AS (
-    SELECT DISTINCT o.source, o.payload ->> 'duplicate_key' AS duplicate_key
-    FROM outbox o JOIN staged USING (record_id)
-    WHERE o.entity = 'sales_order' AND o.payload ->> 'duplicate_key' IS NOT NULL
+    SELECT DISTINCT o.source, o.duplicate_key
+    FROM staged s CROSS JOIN LATERAL (
+        SELECT o.source, o.payload ->> 'duplicate_key' AS duplicate_key FROM outbox o WHERE o.record_id = s.record_id
+        OFFSET 0                                        -- a join may read all orders, above all where none was analyzed yet
+    ) o
+    WHERE s.entity = 'sales_order' AND o.duplicate_key IS NOT NULL
 ), ranked AS (
     SELECT o.record_id, o.status, o.payload ->> 'order_number' AS order_number,
            row_number() OVER earliest AS place,
            first_value(o.payload ->> 'order_number') OVER earliest AS first_number,
            first_value(o.record_id) OVER earliest AS first_id
-    FROM outbox o
-    JOIN touched t ON t.source = o.source AND t.duplicate_key = o.payload ->> 'duplicate_key'
+    FROM touched t
+    CROSS JOIN LATERAL (
+        SELECT * FROM outbox o WHERE o.entity = 'sales_order' AND o.payload ->> 'duplicate_key' = t.duplicate_key OFFSET 0
+    ) o
     LEFT JOIN crosswalk c ON c.canonical_id = o.canonical_id
-    WHERE o.entity = 'sales_order' AND o.operation = 'upsert'
+    WHERE o.source = t.source AND o.operation = 'upsert'
     WINDOW earliest AS (PARTITION BY o.source, o.payload ->> 'duplicate_key'
                         ORDER BY c.odoo_id IS NULL, o.payload ->> 'ordered_at', length(o.source_key), o.source_key)
 ), settled AS (
@@ -128,9 +133,12 @@ WHERE s.status = 'pending' AND l.aggregate_id = s.record_id AND l.entity = 'sale
 -- name: position
 SELECT lsn::text, slot, system_identifier, timeline FROM positions WHERE source = %(source)s AND lane = %(lane)s
 
+-- Nothing is returned where the stored position lies behind this one.
 -- name: store_position
 INSERT INTO positions AS p (source, lane, lsn, slot, system_identifier, timeline, snapshot)
 VALUES (%(source)s, %(lane)s, %(lsn)s::pg_lsn, %(slot)s, %(system_identifier)s, %(timeline)s, %(snapshot)s)
 ON CONFLICT (source, lane) DO UPDATE
 SET lsn = excluded.lsn, slot = excluded.slot, system_identifier = excluded.system_identifier,
     timeline = excluded.timeline, snapshot = excluded.snapshot, updated_at = now()
+WHERE %(may_go_back)s OR p.lsn <= excluded.lsn
+RETURNING lsn

@@ -198,6 +198,8 @@ class Outbox:
         session = self._sessions.get(source)
         if session is None or session.connection.closed:
             connection = connect(self._settings, application_name=f"causeway outbox {source}")
+            # Statements without parameters keep their first plan: one that was made for a small outbox reads all of a large one.
+            connection.prepare_threshold = None
             with translated("preparing to stage batches"):
                 connection.execute(_sql("staging"))
                 tables = copies_of(connection, source)
@@ -212,6 +214,9 @@ class Outbox:
             session.connection.close()
 
     def _stage(self, session: _Session, changes: Sequence[AnyChange]) -> None:
+        session.pieces += 1
+        if not changes:  # a position alone: every idle source's, every few seconds
+            return
         session.kinds |= {(type(change), change.entity) for change in changes}
         session.unbegun |= any(not change.begins for change in changes)
         rows = staged_rows(changes, session.staged)
@@ -219,18 +224,19 @@ class Outbox:
             for row in rows:
                 copy.write_row(row)
         session.staged += len(changes)
-        session.pieces += 1
 
     def _merge(self, session: _Session, batch: ChangeBatch) -> None:
         connection = session.connection
-        lock_writers(connection)
-        if session.staged:
-            again = session.copies.snapshot is Snapshot.AGAIN and batch.kind is not BatchKind.STREAM
-            self._merge_staged(session, again=again)
-            session.copies.note_seen(batch)
-        self._note_progress(session, batch)
-        failpoint("outbox.before_commit")
-        connection.commit()
+        with connection.pipeline():  # the statements of a small batch go to the server together
+            if session.staged or session.copies.under_way or batch.kind is not BatchKind.STREAM:
+                lock_writers(connection)
+            if session.staged:
+                again = session.copies.snapshot is Snapshot.AGAIN and batch.kind is not BatchKind.STREAM
+                self._merge_staged(session, again=again)
+                session.copies.note_seen(batch)
+            self._note_progress(session, batch)
+            failpoint("outbox.before_commit")
+            connection.commit()
         failpoint("outbox.after_commit")
         if batch.copied is not None:
             failpoint("outbox.snapshot_table_whole")
@@ -317,26 +323,26 @@ class Outbox:
 
     def _store_position(self, session: _Session, batch: ChangeBatch) -> None:
         position = batch.position
-        names = {"source": position.source, "lane": _LANE}
-        stored = session.connection.execute(_sql("position"), names).fetchone()
-        if batch.kind is BatchKind.STREAM and stored is not None and Lsn.parse(stored[0]) > position.lsn:
-            raise CausewayError(
-                ErrorKind.STATE,
-                f"Source {position.source}: a batch ends at {position.lsn}, before the stored position {stored[0]}.",
-                hint="Two lanes may be running over one state database.",
-                source=position.source,
-            )
-        session.connection.execute(
+        stored = session.connection.execute(
             _sql("store_position"),
             {
-                **names,
+                "source": position.source,
+                "lane": _LANE,
                 "lsn": str(position.lsn),
                 "slot": position.slot,
                 "system_identifier": position.system_identifier,
                 "timeline": position.timeline,
                 "snapshot": None if session.copies.snapshot is None else session.copies.snapshot.value,
+                "may_go_back": batch.kind is not BatchKind.STREAM,
             },
         )
+        if stored.fetchone() is None:
+            raise CausewayError(
+                ErrorKind.STATE,
+                f"Source {position.source}: a batch ends at {position.lsn}, before the stored position.",
+                hint="Two lanes may be running over one state database.",
+                source=position.source,
+            )
 
 
 def _sql(name: str) -> Any:

@@ -151,6 +151,11 @@ CREATE TABLE rows_to_read (
 -- While a snapshot is not whole: first, or again where the source had records before. Nothing of the source is delivered then.
 ALTER TABLE positions ADD COLUMN snapshot text CHECK (snapshot IN ('first', 'again'));
 
+-- The key first: a search by it alone can use no other index.
+DROP INDEX outbox_duplicate_key;
+CREATE INDEX outbox_duplicate_key ON outbox ((payload ->> 'duplicate_key'), source)
+    WHERE entity = 'sales_order' AND payload ->> 'duplicate_key' IS NOT NULL;
+
 -- Tables whose rows have been brought here, by a snapshot or by a copy.
 CREATE TABLE captured_tables (
     source     text NOT NULL,

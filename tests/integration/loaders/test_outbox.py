@@ -7,11 +7,13 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 
 from cdc.batch import BatchKind
 from config.errors import CausewayError, ErrorKind
 from config.settings import Connection, StateSettings
+from loaders.claims import Claims, Due
 from loaders.delivery import Deliverer, DeliveryReport
 from loaders.named_sql import statements
 from loaders.outbox import Outbox
@@ -168,6 +170,53 @@ def test_what_arrives_wakes_a_deliverer_that_waits(lane: OperationalEnd) -> None
     stop.set()
     deliverer.wake()
     thread.join()
+
+
+def test_a_deliverer_without_anything_to_do_goes_through_no_step(lane: OperationalEnd) -> None:
+    taken: list[int] = []
+
+    def claim(_claims: Claims, limit: int) -> list[Due]:
+        taken.append(limit)
+        return []
+
+    for step in lane.deliverer._steps:
+        step.claim = claim
+    lane.deliver()
+    assert not taken
+    lane.arrive(product())
+    lane.deliver()
+    assert len(taken) == len(lane.deliverer._steps)
+
+
+def test_a_batch_reads_what_it_is_about_however_large_the_outbox_has_become(lane: OperationalEnd) -> None:
+    for number in range(12):  # time enough for the statements to be prepared, over an outbox that fits on a few pages
+        lane.arrive(order(key=f"o{number}", duplicate_key=f"d{number % 6}"), deleted("customer", "shop", f"c{number}"))
+    session = lane.outbox._sessions["shop"].connection
+    with connect(lane.state) as other:
+        other.execute(MANY_ORDERS)
+    before = rows_read(session)
+    lane.arrive(order(key="last", duplicate_key="d1"), deleted("customer", "shop", "c1"))
+    assert rows_read(session) - before < 1000
+
+
+MANY_ORDERS = """
+INSERT INTO outbox (record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload, content_hash,
+                    mapping_version, source_lsn, status)
+SELECT 'sales_order:shop:n' || n, 'sales_order', 'shop', 'n' || n, 'n' || n, 'n' || n, 'upsert',
+       jsonb_build_object('duplicate_key', 'n' || n), 'h', 1, '0/1', 'delivered'
+FROM generate_series(1, 100000) n
+"""
+
+
+def rows_read(session: psycopg.Connection[Any]) -> int:
+    """Rows of the outbox that statements have read by scans of the whole table, or found by an index."""
+    session.execute("SELECT pg_stat_force_next_flush()")
+    session.commit()
+    session.execute("SELECT pg_stat_clear_snapshot()")
+    query = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'outbox'"
+    (found,) = session.execute(query).fetchone() or (0,)
+    session.commit()
+    return int(found)
 
 
 def test_a_batch_without_records_wakes_nobody(lane: OperationalEnd) -> None:
