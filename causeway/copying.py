@@ -28,6 +28,7 @@ from config.errors import CausewayError, Disposition, ErrorKind
 from config.settings import CaptureSettings, Lane, Settings, SourceSettings
 
 CHUNK_ROWS = 20_000
+_OPEN_AGAIN_S = 0.5
 # Transactions as the stream numbers them, the newest ones: any that a new snapshot still takes for running is among them.
 _REMEMBERED = 100_000
 
@@ -75,6 +76,7 @@ class SourceCopies:
     _reading: Future[CopiedChunk] | None = None
     _streams_turn: bool = False
     _not_before: float = 0.0
+    _behind: dict[str, int] = field(default_factory=dict)  # by table, the transaction before which all must have ended
     _applied: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
     @property
@@ -99,15 +101,23 @@ class SourceCopies:
             state = self.states.setdefault(progress.table, CopyState(table=progress.table))
             state.state, state.rows = "copying", progress.rows
             logger.info("{}: goes on copying {}, {} rows are copied", self.name, progress.table, progress.rows)
+            if not progress.rows:  # what it has waited for is not stored
+                self._wait_for_open_transactions(progress.table)
         if new:
             logger.info(
                 "{}: not all rows are here yet of {}: copied now, while streaming goes on", self.name, ", ".join(new)
             )
-            self.request(destination, new)
+            self.request(destination, new, unseen=True)
 
-    def request(self, destination: Destination, tables: Sequence[str]) -> None:
-        """Begin to copy these tables, each from its first row. CausewayError: SCHEMA and what the source answers."""
+    def request(self, destination: Destination, tables: Sequence[str], *, unseen: bool = False) -> None:
+        """Begin to copy these tables, each from its first row. CausewayError: SCHEMA and what the source answers.
+
+        unseen: the tables have been published lately. What a transaction that is open now did to them before, the log does not send,
+        and the copy would not see where it commits behind it: so the copy waits for all of these to end.
+        """
         for table in tables:
+            if unseen:
+                self._wait_for_open_transactions(table)
             relation, began_at, estimate = self._source().begin(table)
             progress = CopyProgress(relation=relation, began_at=began_at, exact_from=began_at)
             destination.begin_copy(self.name, progress)
@@ -126,7 +136,7 @@ class SourceCopies:
             self._streams_turn = False
             return False
         if self._reading is None:
-            if time.monotonic() < self._not_before:
+            if time.monotonic() < self._not_before or not self._may_read(self._due[0].table):
                 return False
             self._reading = self._start_reading(self._due[0])
         if not self._reading.done():
@@ -152,6 +162,22 @@ class SourceCopies:
             with suppress(Exception):
                 reader.cancel()
         reader.close()
+
+    def _wait_for_open_transactions(self, table: str) -> None:
+        oldest, following = self._source().transactions()
+        if oldest < following:
+            self._behind[table] = following
+            logger.info("{}: the copy of {} waits for transactions that are open now", self.name, table)
+
+    def _may_read(self, table: str) -> bool:
+        """Whether what a table's copy waits for has ended; else it is another table's turn."""
+        behind = self._behind.get(table)
+        if behind is None or self._source().transactions()[0] >= behind:
+            self._behind.pop(table, None)
+            return True
+        self._due.rotate(-1)
+        self._not_before = time.monotonic() + _OPEN_AGAIN_S
+        return False
 
     def _source(self) -> TableReader:
         if self._reader is None:

@@ -7,12 +7,10 @@ the outbox grows.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 from loguru import logger
 
-from causeway.appeared import AppearedTables
 from causeway.control import Handler
 from causeway.copy_command import copy_handler
 from causeway.lane import LaneLoop
@@ -65,7 +63,7 @@ class OperationalLane:
             outbox=outbox,
             rows=rows,
             files=files,
-            appeared=AppearedTables(rows, self._begin_copies),
+            copy=self._copy_published,
         )
         delivery_stop = threading.Event()
         deliver = self._deliver_or_give_up if bounded else self._deliver
@@ -135,9 +133,9 @@ class OperationalLane:
             return error
         return None
 
-    def _begin_copies(self, source: str, tables: Sequence[str]) -> None:
+    def _copy_published(self, source: str, table: str) -> None:
         if self._loop is not None:
-            self._loop.request_copies(source, tables)
+            self._loop.request_copies(source, [table], unseen=True)
 
     def _new_deliverer(self) -> Deliverer:
         settings = self._settings

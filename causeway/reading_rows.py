@@ -8,13 +8,13 @@ broken leave the rows noted, with the reason in the status, and are tried again.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pyarrow as pa
 from loguru import logger
 
-from causeway.appeared import AppearedTables
 from causeway.mapping_files import MappingFiles
 from causeway.source_rows import SourceRows
 from causeway.sources import Sources
@@ -46,15 +46,17 @@ class RowReading:
         outbox: Outbox,
         rows: SourceRows,
         files: MappingFiles,
-        appeared: AppearedTables,
+        copy: Callable[[str, str], object],
     ) -> None:
+        """`copy` begins to copy a table of a source, which has just been published; CausewayError where that can't be now."""
         self._state = state
         self._sources = sources
         self._mapper = mapper
         self._outbox = outbox
         self._rows = rows
         self._files = files
-        self._appeared = appeared
+        self._copy = copy
+        self._appeared: set[tuple[str, str]] = set()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._look_at = self._files_at = self._mend_at = 0.0
         self._again_at: dict[tuple[str, str, str], float] = {}
@@ -65,7 +67,7 @@ class RowReading:
         """Do what is due; True where rows were read."""
         try:
             self._watch_mappings()
-            self._appeared.work()
+            self._copy_appeared()
             if time.monotonic() < self._look_at:
                 return False
             self._look_at = time.monotonic() + _LOOK_S
@@ -81,7 +83,6 @@ class RowReading:
         self._files_at = self._mend_at = 0.0
         self._again_at.clear()
         self._watch_mappings()
-        self._appeared.work(at_once=True)
         while True:
             self._look_at = 0.0
             if not self.work():
@@ -123,10 +124,21 @@ class RowReading:
         if held or now >= self._mend_at:
             if self._files.look_again():
                 self._use_mappings()
-            self._appeared.note(self._files.take_appeared())
+            self._appeared.update(self._files.take_appeared())
             self._mend_at = now + (_AGAIN_S if self._files.broken else _CATALOGS_S)
             if held:
                 self._look_at = 0.0
+
+    def _copy_appeared(self) -> None:
+        """Of a table that has come into its publication the log has nothing from before: it is copied."""
+        for source, table in sorted(self._appeared):
+            try:
+                self._copy(source, table)
+            except CausewayError as error:
+                logger.debug("{}: {} was published, its copy waits: {}", source, table, error)
+                return
+            self._appeared.discard((source, table))
+            logger.info("{}: {} was published, its rows are copied", source, table)
 
     def _use_mappings(self) -> None:
         self._mapper.replace(self._files.current)

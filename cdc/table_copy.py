@@ -45,6 +45,9 @@ SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::int8
 FROM (SELECT %s::oid AS relid UNION SELECT relid FROM pg_partition_tree(%s)) AS part JOIN pg_class c ON c.oid = part.relid
 WHERE c.relkind = 'r'
 """
+_TRANSACTIONS = """
+SELECT pg_snapshot_xmin(s.now)::text::int8, pg_snapshot_xmax(s.now)::text::int8 FROM (SELECT pg_current_snapshot()) AS s (now)
+"""
 _WATERMARK = """
 SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
     ELSE pg_logical_emit_message(true, 'causeway', %s) END::text
@@ -114,6 +117,12 @@ class TableReader:
             chunk = self._read_pages(table, unread, rows, row_filter)
         failpoint("copy.chunk_read")
         return chunk
+
+    def transactions(self) -> tuple[int, int]:
+        """Return the oldest transaction that is still open (64 bits), and the one that comes next; the same where none is."""
+        with _Reading("tables"):
+            ((oldest, following),) = self._connection.execute(_TRANSACTIONS).fetchall()
+        return oldest, following
 
     def cancel(self) -> None:
         """Break off, from another thread, what the server is doing for this reader."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
@@ -186,6 +187,25 @@ def test_a_table_that_came_later_is_copied_by_itself_while_the_others_stream(
     assert {name: shop.state(name) for name in ("items", "later", "latest")} == dict.fromkeys(
         ("items", "later", "latest"), "streaming"
     )
+
+
+def test_a_copy_waits_for_what_was_open_when_its_table_was_published(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror
+) -> None:
+    shop = lane(
+        database, warehouse, mirror, ["public.items"], *ITEMS, "CREATE TABLE public.later (id int PRIMARY KEY, t text)",
+        "INSERT INTO later SELECT i, 't' FROM generate_series(1, 50) AS i",
+        "CREATE TABLE public.latest (id int PRIMARY KEY)", "INSERT INTO latest VALUES (1)",
+    )  # fmt: skip
+    shop.catch_up()
+    with shop.source.database.connect() as open_transaction:
+        open_transaction.execute("INSERT INTO later VALUES (1000, 'the log never sends this')")
+        shop.capture("public.items", "public.later", "public.latest")
+        timer = threading.Timer(2, open_transaction.commit)
+        timer.start()
+        shop.go_on()
+        timer.join()
+    shop.assert_equal()
 
 
 def test_a_table_that_was_left_out_for_a_while_is_copied_again(
