@@ -83,6 +83,7 @@ class AnalyticalLane:
                 capture=self._settings.capture,
                 until={} if bounded else None,
                 take_up=lambda name: self._take_up(name, files),
+                knock=self._sources.knock,
                 after_turn=lambda: self._after_turn(warehouse, mirror, files),
                 turns=self.turns,
                 copies=self._sources.copies,

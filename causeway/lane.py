@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -103,6 +104,7 @@ class _Feed:
     taken_up: bool = False
     opened: bool = False
     failures: int = 0
+    knocking: Future[None] | None = None
     open_at: float = 0.0
     stored_at: float = 0.0
     put_off: ChangeBatch | None = None  # only moves the position; stored when that is due, unless rows come first
@@ -157,13 +159,19 @@ class LaneLoop:
         capture: CaptureSettings,
         until: Mapping[str, Lsn] | None = None,
         take_up: Callable[[str], Lsn | None] | None = None,
+        knock: Callable[[str], None] | None = None,
         after_turn: Callable[[], object] | None = None,
         turns: Turns | None = None,
         copies: Mapping[str, SourceCopies] | None = None,
     ) -> None:
-        """`take_up` is called until it has succeeded once, before a source is opened; what it returns takes the place of `until`."""
+        """`take_up` is called until it has succeeded once, before a source is opened; what it returns takes the place of `until`.
+
+        `knock` is called in a thread of its own before a source is opened at first, and when it has failed; it raises where the source
+        can't be reached.
+        """
         self._turns = turns
         self._take_up = take_up
+        self._knock = knock
         self._destination = destination
         self._wake = wake
         self._stop = stop
@@ -230,6 +238,8 @@ class LaneLoop:
     def _open(self, feed: _Feed) -> bool:
         if time.monotonic() < feed.open_at or feed.progress.state in ("caught_up", "failed"):
             return False
+        if not self._answers(feed):
+            return False
         if not feed.taken_up and self._take_up is not None:
             until = self._take_up(feed.reader.name)
             feed.until = until if self._bounded else None
@@ -251,6 +261,32 @@ class LaneLoop:
             "{}: {} from {}", feed.reader.name, feed.progress.state, position.lsn if position else "the first row"
         )
         return True
+
+    def _answers(self, feed: _Feed) -> bool:
+        """Whether a source may be opened; at first, and when it has failed, that is found out beside the others: a host may be silent."""
+        if self._knock is None or (feed.taken_up and not feed.failures):
+            return True
+        if feed.knocking is None:
+            feed.knocking = self._asked(self._knock, feed.reader.name)
+        if not feed.knocking.done():
+            return False
+        knocking, feed.knocking = feed.knocking, None
+        knocking.result()
+        return True
+
+    def _asked(self, knock: Callable[[str], None], name: str) -> Future[None]:
+        future: Future[None] = Future()
+
+        def ask() -> None:
+            try:
+                knock(name)
+                future.set_result(None)
+            except BaseException as error:  # noqa: BLE001  the applying thread raises it
+                future.set_exception(error)
+            self._wake.set()
+
+        threading.Thread(target=ask, name=f"knock {name}", daemon=True).start()
+        return future
 
     def _copy(self, feed: _Feed) -> tuple[bool, bool]:
         """Go on copying a table; return whether the stream has to wait meanwhile, and whether anything was done."""

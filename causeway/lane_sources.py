@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from causeway.copying import SourceCopies, copies_of
-from causeway.sources import current_ends, reader_for, with_tables
+from causeway.sources import connect_source, current_ends, reader_for, with_tables
 from cdc.lsn import Lsn
 from cdc.reader import PostgresReader
 from cdc.wanted import Wanted
@@ -50,6 +50,10 @@ class LaneSources(Mapping[str, SourceSettings]):
         self.settings = with_tables(self.settings, name)
         self.readers[name].settings = self.copies[name].settings = self[name]
         return current_ends({name: self[name]})[name]
+
+    def knock(self, name: str) -> None:
+        """Connect to a source, and let go of it; CausewayError as any connection's. From any thread."""
+        connect_source(name, self[name], "check").close()
 
     def history_of(self, source: str, table: str) -> str:
         """Return the history setting of a table."""

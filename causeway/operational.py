@@ -121,6 +121,7 @@ class OperationalLane:
             capture=self._settings.capture,
             until={} if bounded else None,
             take_up=take_up,
+            knock=self._sources.knock,
             after_turn=self._reading.work if self._reading is not None else None,
             turns=self.turns,
             copies=self._sources.copies,

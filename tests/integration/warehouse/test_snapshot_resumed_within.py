@@ -50,9 +50,16 @@ pytestmark = pytest.mark.timeout(240)
 class Shop:
     """A source and its mirror's lane, which is killed now and then, and counts what it reads."""
 
-    def __init__(self, database: FreshDatabase, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        database: FreshDatabase,
+        warehouse: Warehouse,
+        monkeypatch: pytest.MonkeyPatch,
+        names: Sequence[str] = NAMES,
+    ) -> None:
+        self.names = names
         self.source: CapturedDatabase = captured(
-            database, NAMES, *TABLES, status_interval_s=0.05, batch_rows=100, snapshot_workers=2
+            database, names, *TABLES, status_interval_s=0.05, batch_rows=100, snapshot_workers=2
         )
         self.warehouse = warehouse
         self.read_again = 0
@@ -115,7 +122,7 @@ class Shop:
 
     def assert_whole(self, lane: CopyingLane) -> None:
         lane.assert_equal()
-        assert {lane.state(name.removeprefix("public.")) for name in NAMES} == {"streaming"}
+        assert {lane.state(name.removeprefix("public.")) for name in self.names} == {"streaming"}
         assert not self.partly()
 
 
@@ -166,6 +173,22 @@ def test_a_snapshot_killed_anywhere_reads_only_the_rest_and_ends_exact(
     shop.during = lambda: None
     shop.assert_whole(shop.run())
     assert 0 < shop.read_again < before
+
+
+def test_partitions_and_values_that_do_not_fit_are_gone_on_with_too(
+    database: FreshDatabase, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(database, warehouse, monkeypatch, ["public.parts"])
+    shop.run(killed_at=24)
+    assert shop.partly() == {"parts"}
+    shop.source.execute(
+        "UPDATE parts SET id = 1000000 + id WHERE id % 61 = 5",  # to the other partition
+        "UPDATE parts SET amount = 'NaN' WHERE id % 61 = 6",
+        "UPDATE parts SET amount = 1 WHERE id % 100 = 0",
+        "DELETE FROM parts WHERE id % 61 = 7",
+    )
+    shop.assert_whole(shop.run())
+    assert 0 < shop.read_again < 3000
 
 
 @pytest.mark.parametrize(

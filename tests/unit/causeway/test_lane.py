@@ -301,3 +301,34 @@ def test_a_source_that_is_away_for_days_is_still_tried(log: list[str]) -> None:
         after_turn=after_turn,
     ).run()
     assert "confirm 0/1" in log
+
+
+def test_a_silent_host_keeps_no_other_source_waiting(log: list[str]) -> None:
+    other_log: list[str] = []
+    stop, answered = threading.Event(), threading.Event()
+    asked: list[str] = []
+
+    def knock(source: str) -> None:
+        asked.append(source)
+        if source == "shop":
+            assert answered.wait(60)  # as connecting to a host that drops packets
+
+    def after_turn() -> None:
+        if "confirm 0/3" in other_log:
+            answered.set()
+        if "confirm 0/9" in log:
+            stop.set()
+
+    LaneLoop(
+        RecordingDestination(other_log),
+        [
+            ScriptedReader([batch(9)], log=log),
+            ScriptedReader([batch(1), None, batch(2), None, batch(3)], log=other_log, name="market"),
+        ],
+        wake=threading.Event(),
+        stop=stop,
+        capture=QUICK,
+        knock=knock,
+        after_turn=after_turn,
+    ).run()
+    assert sorted(asked) == ["market", "shop"]
