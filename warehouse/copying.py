@@ -20,7 +20,7 @@ import duckdb
 import pyarrow.compute as pc
 
 from cdc.batch import CopyProgress, PageRange, TableChanges, Unread
-from cdc.lsn import Lsn
+from cdc.lsn import ZERO, Lsn
 from cdc.relation import Relation, relation_from_json, relation_to_json
 from cdc.table_facts import TableFacts
 from warehouse import dropped_columns, tables, value_exceptions
@@ -34,9 +34,11 @@ _READ = """
 """
 _FORGET = "DELETE FROM meta.copies WHERE source = ? AND source_schema = ? AND table_name = ?"
 _WRITE = "INSERT INTO meta.copies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now())"
-_UNREAD = "SELECT source_schema || '.' || table_name, CAST(pages AS VARCHAR) FROM meta.unread WHERE source = ?"
+_UNREAD = """
+    SELECT source_schema || '.' || table_name, CAST(pages AS VARCHAR) FROM meta.unread WHERE source = ? AND as_of = ?
+"""
 _FORGET_UNREAD = "DELETE FROM meta.unread WHERE source = ? AND source_schema = ? AND table_name = ?"
-_WRITE_UNREAD = "INSERT INTO meta.unread VALUES (?, ?, ?, ?)"
+_WRITE_UNREAD = "INSERT INTO meta.unread VALUES (?, ?, ?, ?, ?)"
 _NAMES = "SELECT source_schema, table_name, CAST(relation AS VARCHAR) FROM meta.copies WHERE source = ?"
 
 
@@ -141,7 +143,7 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProg
         _WRITE, [*row, str(progress.began_at), str(progress.exact_from), key, progress.rows, progress.last]
     )
     if progress.unread is not None:
-        note_unread(connection, source, relation, progress.unread)
+        note_unread(connection, source, relation, progress.unread, progress.began_at)
     record = TableRecord(
         relation=relation,
         state=TableState.COPYING,
@@ -152,16 +154,23 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, progress: CopyProg
     tables.write_record(connection, source, record)
 
 
-def note_unread(connection: duckdb.DuckDBPyConnection, source: str, relation: Relation, unread: Unread | None) -> None:
-    """Store what is left to read of a table, None where nothing is."""
+def note_unread(
+    connection: duckdb.DuckDBPyConnection, source: str, relation: Relation, unread: Unread | None, as_of: Lsn = ZERO
+) -> None:
+    """Store what is left to read of a table, None where nothing is; `as_of`: the snapshot's point."""
     connection.execute(_FORGET_UNREAD, [source, relation.schema, relation.table])
     if unread is not None:
-        connection.execute(_WRITE_UNREAD, [source, relation.schema, relation.table, json.dumps(asdict(unread))])
+        row = [source, relation.schema, relation.table, str(as_of), json.dumps(asdict(unread))]
+        connection.execute(_WRITE_UNREAD, row)
 
 
-def unread_tables(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, Unread]:
-    """Return what is left to read of tables that were read in part, by qualified name."""
-    return {name: _unread_from_json(pages) for name, pages in connection.execute(_UNREAD, [source]).fetchall()}
+def unread_tables(connection: duckdb.DuckDBPyConnection, source: str, position: Lsn) -> dict[str, Unread]:
+    """Return what is left to read of tables that were read in part, by qualified name: of the snapshot at the source's position.
+
+    Behind another position changes are missing.
+    """
+    rows = connection.execute(_UNREAD, [source, str(position)]).fetchall()
+    return {name: _unread_from_json(pages) for name, pages in rows}
 
 
 def resume(

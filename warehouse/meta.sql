@@ -61,6 +61,7 @@ CREATE TABLE IF NOT EXISTS meta.unread (
     source        VARCHAR NOT NULL,
     source_schema VARCHAR NOT NULL,
     table_name    VARCHAR NOT NULL,
+    as_of         VARCHAR NOT NULL,         -- the snapshot's LSN
     pages         JSON NOT NULL
 );
 

@@ -104,13 +104,15 @@ class SourceSession:
 
     def _resume_snapshot(self) -> None:
         """Tables that an interrupted snapshot has read in part are gone on with, where they are as they were."""
-        found = copying.unread_tables(self._connection, self._source)
+        if self._position is None:
+            return
+        found = copying.unread_tables(self._connection, self._source, self._position.lsn)
         partly = {
             record.relation.oid: (record, found[record.relation.qualified_name])
             for record in self.records()
             if record.state is TableState.SNAPSHOT and record.relation.qualified_name in found
         }
-        if not partly or self._position is None:
+        if not partly:
             return
         usable = self._following.unaltered(partly)
         with self._between_batches("going on with a snapshot"):
@@ -375,7 +377,7 @@ class SourceSession:
         """A table of the snapshot, or a part of one, is whole. From the first one on the position is durable: a snapshot that is
         interrupted now is not begun anew, but its other rows are copied while the stream goes on from here.
         """
-        copying.note_unread(self._connection, self._source, relation, unread)
+        copying.note_unread(self._connection, self._source, relation, unread, batch.position.lsn)
         if unread is None:
             self._following.whole(relation)
         if not self._resumable:

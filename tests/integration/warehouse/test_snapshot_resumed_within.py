@@ -213,6 +213,16 @@ def test_a_table_that_is_not_where_it_was_is_read_from_its_first_row(
     assert (shop.read_again == shop.rows()) == is_big
 
 
+def test_what_is_left_of_a_snapshot_is_of_no_use_at_another_position(
+    database: FreshDatabase, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(database, warehouse, monkeypatch)
+    shop.run(killed_at=30)
+    warehouse.cursor().execute("UPDATE meta.unread SET as_of = '0/1'")  # as when the position has moved to a new slot's
+    shop.assert_whole(shop.run())
+    assert shop.read_again == shop.rows()
+
+
 def test_a_table_that_was_altered_to_and_fro_meanwhile_stops(
     database: FreshDatabase, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
