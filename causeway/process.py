@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any
 
 import psutil
+import pyarrow as pa
 from loguru import logger
 
 from causeway.analytical import AnalyticalLane
@@ -43,13 +44,13 @@ ENDS_INTERVAL_S = 10.0
 # A lane promises to end within 5 s of a signal.
 LONGEST_END_S = 4.5
 # glibc's M_ARENA_MAX, and how many a lane gets: what threads free stays in their arenas. Of one each, a lane over five sources needs 20 MB
-# more at its peak (412 MB, 391 with two).
+# more at its peak (412 MB, 391 with two). Arrow's own pool would keep batches that are gone, too: 15 MB of a large transaction's peak.
 _M_ARENA_MAX, ARENAS = -8, 2
 
 
 def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
     """Run one lane in this process until a signal comes, or until it has caught up."""
-    _bound_arenas()
+    _bound_memory()
     stop, wake = threading.Event(), threading.Event()
     folder = RunFolder(settings.run_dir)
     lock = folder.lock(lane)
@@ -71,8 +72,9 @@ def run_lane(settings: Settings, lane: Lane, *, until_caught_up: bool) -> None:
         lock.close()
 
 
-def _bound_arenas() -> None:
-    """Let the threads of this process share ARENAS of glibc's; another C library has none to share."""
+def _bound_memory() -> None:
+    """Let the threads of this process share ARENAS of glibc's, and Arrow use them; another C library has none to share."""
+    pa.set_memory_pool(pa.system_memory_pool())
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
 
