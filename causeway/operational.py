@@ -173,7 +173,7 @@ class OperationalLane:
             self._delivery_error = in_our_words(error)
 
     def _wait_for_delivery(self) -> None:
-        """Wait until the outbox holds nothing pending, or until delivery can't go on."""
+        """Wait until nothing is left to deliver, or until delivery can't go on."""
         assert self._deliverer is not None
-        while not self._stop.is_set() and self._delivery_error is None and self._deliverer.backlog().pending > 0:
+        while not self._stop.is_set() and self._delivery_error is None and self._deliverer.anything_left():
             self._stop.wait(self._settings.delivery.poll_ms / 1000)

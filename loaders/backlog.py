@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -18,6 +18,15 @@ SELECT status, count(*), min(first_seen_at) FROM outbox WHERE status IN ('pendin
 UNION ALL
 SELECT 'recheck', count(*), NULL FROM outbox
 WHERE status <> 'pending' AND record_id IN (SELECT unnest(record_ids) FROM calls_under_way)
+"""
+# What waits for the rest of its source's snapshot is not for now.
+_LEFT = """
+SELECT EXISTS (
+    SELECT 1 FROM outbox
+    WHERE status = 'pending' AND source IN (SELECT source FROM positions WHERE lane = 'operational' AND snapshot IS NULL)
+) OR EXISTS (
+    SELECT 1 FROM outbox WHERE status <> 'pending' AND record_id IN (SELECT unnest(record_ids) FROM calls_under_way)
+)
 """
 
 
@@ -50,12 +59,7 @@ class BacklogCounter:
 
     def count(self) -> Backlog:
         """Count what is not in Odoo yet. Raises CausewayError; the next call connects anew."""
-        with self._lock:
-            if self._connection is None or self._connection.closed:
-                self._connection = connect(self._settings, application_name="causeway backlog")
-            with translated("counting the backlog"):
-                rows = {row[0]: row[1:] for row in self._connection.execute(_COUNT)}
-                self._connection.rollback()
+        rows = {row[0]: row[1:] for row in self._ask(_COUNT)}
         pending, oldest = rows.get("pending", (0, None))
         rechecks = rows["recheck"][0]
         return Backlog(
@@ -65,6 +69,19 @@ class BacklogCounter:
             dead=rows.get("dead", (0,))[0],
             oldest_pending_s=(datetime.now(UTC) - oldest).total_seconds() if oldest else None,
         )
+
+    def anything_left(self) -> bool:
+        """Whether anything is still to be delivered, now or later, of the sources whose snapshots are whole. Raises CausewayError."""
+        return self._ask(_LEFT) == [(True,)]
+
+    def _ask(self, query: LiteralString) -> list[tuple[Any, ...]]:
+        with self._lock:
+            if self._connection is None or self._connection.closed:
+                self._connection = connect(self._settings, application_name="causeway backlog")
+            with translated("counting the backlog"):
+                rows = self._connection.execute(query).fetchall()
+                self._connection.rollback()
+        return rows
 
     def close(self) -> None:
         """Close the connection."""

@@ -129,6 +129,10 @@ class Deliverer:
         """Count what is not in Odoo yet. Cheap: reads an index of the unsettled records only."""
         return self._backlog.count()
 
+    def anything_left(self) -> bool:
+        """Whether anything can still be delivered: what waits for its source's snapshot can't."""
+        return self._backlog.anything_left()
+
     def close(self) -> None:
         """Close all connections; claims go with them."""
         self._disconnect()

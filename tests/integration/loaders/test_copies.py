@@ -83,6 +83,7 @@ def test_an_interrupted_first_snapshot_goes_on_with_the_tables_that_are_not_whol
     reach(lane, 80, deleted("customer", "shop", "c2"))  # what the log says since the snapshot
     chunk(lane, progress, product(key="p1"))
     assert not lane.deliver().worked
+    assert (lane.deliverer.backlog().pending, lane.deliverer.anything_left()) == (4, False)
     restart(lane)  # in the middle of the copy
     assert captured(lane, CUSTOMERS, PRODUCTS) == ()
     (resumed,) = lane.outbox.copies("shop")
@@ -92,7 +93,9 @@ def test_an_interrupted_first_snapshot_goes_on_with_the_tables_that_are_not_whol
     reach(lane, 99)
     assert not lane.deliver().worked
     reach(lane, 100)
+    assert lane.deliverer.anything_left()
     lane.deliver()
+    assert not lane.deliverer.anything_left()
     assert lane.status("customer:shop:c1") == lane.status("product:shop:p1") == "delivered"
     assert gone(lane) == ["customer:shop:c2", "product:shop:p0"]
     restart(lane)
