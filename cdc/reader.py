@@ -197,6 +197,7 @@ class PostgresReader:
             batch = self._batch(chunk)
             if batch is not None:
                 self._handed_out = max(self._handed_out, batch.position.lsn)
+                receiving.take_pieces(small=not batch.complete)
                 failpoint("reader.batch_handed_out" if batch.complete else "reader.piece_handed_out")
                 return batch
         if failed is not None and not self.caught_up:
@@ -314,7 +315,7 @@ class PostgresReader:
             relations,
             start,
             until=self._until,
-            piece_bytes=capture.batch_bytes,
+            piece_bytes=capture.batch_bytes // 2,
             piece_rows=capture.batch_rows,
             describe_types=self._describe_types,
             describe_table=self._describe_table,

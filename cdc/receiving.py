@@ -82,6 +82,11 @@ class Receiving:
         if self._stream is not None:
             self._stream.confirm(lsn)
 
+    def take_pieces(self, *, small: bool) -> None:
+        """Learn whether a transaction is coming in that is larger than a batch: its further pieces are to be small."""
+        if self._stream is not None:
+            self._stream.in_pieces = small
+
     def aim(self, until: Lsn | None) -> None:
         """Learn as soon as possible when all before `until` has come in; None: as `open` said."""
         self._aim = self._task.until if until is None else until

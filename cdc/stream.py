@@ -71,6 +71,7 @@ class StreamReceiver:
         self._status_interval_s = capture.status_interval_s
         if wal_sender_timeout_ms:
             self._status_interval_s = min(capture.status_interval_s, wal_sender_timeout_ms / 3000)
+        self.in_pieces = False  # set from another thread while a transaction comes in that is larger than a chunk
         self.received = self.server_end = ZERO
         self.confirmed = self._told = ZERO
         self._reply_wanted = False
@@ -140,8 +141,12 @@ class StreamReceiver:
         self._check_silence()
 
     def _chunk_full(self) -> bool:
-        capture = self._capture
-        return self._bytes >= capture.batch_bytes or len(self._messages) >= capture.batch_rows
+        return self._bytes >= self._chunk_bytes or len(self._messages) >= self._capture.batch_rows
+
+    @property
+    def _chunk_bytes(self) -> int:
+        """Pieces of a large transaction are half as large: DuckDB's memory is full of its rows then (45 MiB less at the highest)."""
+        return self._capture.batch_bytes // 2 if self.in_pieces else self._capture.batch_bytes
 
     def _take(self) -> Taken:
         if not self._messages:
@@ -150,7 +155,7 @@ class StreamReceiver:
             self._wire,
             self._messages,
             self._capture.batch_rows,
-            self._capture.batch_bytes - self._bytes,
+            max(1, self._chunk_bytes - self._bytes),
             self._keepalive,
         )
         if moved:

@@ -617,3 +617,14 @@ def test_a_publication_dropped_and_made_again_is_a_gap(database: FreshDatabase) 
             source.catch_up()
         assert failed.value.kind is ErrorKind.GAP
     assert ("4",) not in source.replay.tables["public.t"]
+
+
+def test_a_large_transaction_comes_in_smaller_pieces_once_it_is_known_to_be_large(database: FreshDatabase) -> None:
+    source = captured(database, ["public.orders"], ORDERS, batch_bytes=2**17)
+    source.catch_up()
+    source.execute("INSERT INTO orders SELECT g, repeat('x', 990) FROM generate_series(1, 4000) g")
+    pieces = [batch.row_count for batch in source.catch_up() if not batch.complete]
+    # What was on its way when the first piece was handed out is as large as that.
+    assert len(pieces) > 40
+    assert all(rows <= 2**16 / 990 for rows in pieces[6:])
+    source.assert_equal()
