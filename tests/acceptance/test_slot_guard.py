@@ -49,6 +49,15 @@ def slots_of(bridge: Bridge) -> set[str]:
         }
 
 
+def slot_told_whole(bridge: Bridge) -> Any:
+    """The analytical slot's row of `slots status`, once every stage of its ladder is known, and how fast it grows."""
+    shown = bridge.causeway("slots", "status", "shop", "--json")
+    assert shown.code == 0, shown.err
+    row = next(each for each in shown.json["slots"] if each["slot"] == ANALYTICAL)
+    ladder = all(row["lsns"][stage] for stage in ("sent", "received", "applied", "durable", "confirmed"))
+    return ladder and row["growth_bytes_a_minute"] is not None and row
+
+
 def test_a_dead_lanes_slot_is_dropped_by_the_other_lanes_guard_and_its_lane_says_so(bridge: Bridge) -> None:
     bridge.sources.shop.execute(CUSTOMER, [1, "Before"])
     bridge.catch_up()
@@ -100,12 +109,8 @@ def test_a_running_lane_shows_its_slots_to_prometheus_and_to_analysts(bridge: Br
         assert (
             f'causeway_slot_state{{lane="operational",slot="{OPERATIONAL}",source="shop",state="reserved"}} 1.0' in text
         )
-        shown = bridge.causeway("slots", "status", "shop", "--json")
-        assert shown.code == 0, shown.err
-        row = next(each for each in shown.json["slots"] if each["slot"] == ANALYTICAL)
+        row = eventually(lambda: slot_told_whole(bridge))  # the lane writes its part of it once a second
         assert row["reader_pid"] is not None
-        assert all(row["lsns"][stage] for stage in ("sent", "received", "applied", "durable", "confirmed"))
-        assert row["growth_bytes_a_minute"] is not None
         assert "behind the head" in bridge.causeway("slots", "status").out
         process.terminate()
         process.wait(10)
