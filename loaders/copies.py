@@ -5,8 +5,8 @@ What is in memory here is as if committed: after a failure the session is made a
 the source has a position: interrupted then, the others are copied while the stream goes on from there. Nothing of the source is
 delivered before all are there.
 
-A copy begins with no record of its table seen. Whatever comes until the position makes the table exact, by the copy or, from where it
-began, by the stream, is noted as seen; then the records of the table's mappings that were not seen are those whose rows are gone.
+A copy begins with no record of its table seen. Whatever comes until the position makes the table exact, by the copy or by the stream,
+is noted as seen; then the records of the table's mappings that were not seen are those whose rows are gone.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Copies:
         tables = [] if batch.kind is BatchKind.SNAPSHOT else list(self.progress)
         if batch.copy is not None:
             tables = [batch.copy.table]
-        self._note_seen(tables, streamed=batch.kind is BatchKind.STREAM)
+        self._note_seen(tables)
 
     def note_read(self) -> None:
         """Note the staged records, of rows that were read by key, as seen."""
@@ -164,11 +164,11 @@ class Copies:
     def _has_records(self) -> bool:
         return bool(scalar(self.connection, "SELECT EXISTS (SELECT 1 FROM outbox WHERE source = %s)", [self.source]))
 
-    def _note_seen(self, tables: list[str], *, streamed: bool = False) -> None:
+    def _note_seen(self, tables: list[str]) -> None:
         if self.snapshot is Snapshot.AGAIN:
             tables = [*tables, _WHOLE_SOURCE]
         if tables:
-            self._execute("seen", tables=tables, streamed=streamed)
+            self._execute("seen", tables=tables)
 
     def _execute(self, name: str, **parameters: object) -> psycopg.Cursor[tuple[Any, ...]]:
         names = {"source": self.source, "lane": _LANE, **parameters}
