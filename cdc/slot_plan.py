@@ -28,7 +28,7 @@ from config.settings import Lane, SourceSettings
 # What a DBA asks first. The figure is measured by `make bench`: docs/reference/benchmarks.md.
 TWO_SLOTS = (
     "Each slot has a walsender of its own, which decodes the whole log by itself. What the second one costs depends on what is published"
-    " to it, and that is why the operational publication is narrow: with a tenth of the changes published, its walsender took 0.35 of"
+    " to it, and that is why the operational publication is narrow: with a tenth of the changes published, its walsender took 0.48 of"
     " the CPU of one with all of them (docs/reference/benchmarks.md; `make bench` measures it)."
 )
 _EXACTLY = "Exactly the tables that each lane reads, one publication a lane. Only the tables' owner can publish them."
