@@ -10,7 +10,7 @@ import pytest
 from config.errors import CausewayError, ErrorKind
 from loaders.rows_to_read import note_repaired
 from tests.fixtures.capture import captured
-from tests.fixtures.operational_end import OperationalEnd
+from tests.fixtures.operational_end import DDL, PLACES, OperationalEnd
 from tests.fixtures.postgres import FreshDatabase
 
 PRODUCTS = """-- mapping: products
@@ -21,21 +21,6 @@ PRODUCTS = """-- mapping: products
 SELECT id AS source_key, title AS name, notes AS description, 'goods' AS kind, 'unit' AS unit, true AS active
 FROM public.products
 """
-PLACES = """-- mapping: places
--- entity: location
--- source: shop
--- table: public.places
--- version: 1
-SELECT id AS source_key, title AS code, title AS name, 'warehouse' AS kind FROM public.places
-"""
-# Stored out of line and not compressed, so that an update of something else leaves it out of the log.
-DDL = (
-    "CREATE TABLE products (id int PRIMARY KEY, title text, notes text)",
-    "ALTER TABLE products ALTER notes SET STORAGE EXTERNAL",
-    "CREATE TABLE places (id int PRIMARY KEY, title text)",
-    "INSERT INTO products VALUES (1, 'one', repeat('long', 3000)), (2, 'two', NULL)",
-    "INSERT INTO places VALUES (1, 'depot')",
-)
 LONG = "long" * 3000
 
 

@@ -13,7 +13,7 @@ from cdc.batch import BatchKind
 from cdc.catalog import describe
 from cdc.connection import connect
 from tests.fixtures.capture import captured
-from tests.fixtures.operational_end import OperationalEnd
+from tests.fixtures.operational_end import DDL, PLACES, OperationalEnd
 from tests.fixtures.postgres import EVERY_POSTGRES, FreshDatabase
 
 NAMED = """-- mapping: products
@@ -24,21 +24,6 @@ NAMED = """-- mapping: products
 SELECT id AS source_key, title AS name, 'goods' AS kind, 'unit' AS unit, true AS active FROM public.products WHERE kind <> 'draft'
 """
 DESCRIBED = NAMED.replace("title AS name", "title AS name, notes AS description").replace("version: 1", "version: 2")
-PLACES = """-- mapping: places
--- entity: location
--- source: shop
--- table: public.places
--- version: 1
-SELECT id AS source_key, title AS code, title AS name, 'warehouse' AS kind FROM public.places
-"""
-# Stored out of line and not compressed, so that an update of something else leaves it out of the log.
-DDL = (
-    "CREATE TABLE products (id int PRIMARY KEY, title text, notes text, secret text, kind text DEFAULT 'goods')",
-    "ALTER TABLE products ALTER notes SET STORAGE EXTERNAL",
-    "CREATE TABLE places (id int PRIMARY KEY, title text)",
-    "INSERT INTO products VALUES (1, 'one', repeat('long', 3000)), (2, 'two', NULL)",
-    "INSERT INTO places VALUES (1, 'depot')",
-)
 LONG = len("long" * 3000)
 
 
