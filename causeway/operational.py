@@ -140,7 +140,8 @@ class OperationalLane:
 
     def _new_deliverer(self) -> Deliverer:
         settings = self._settings
-        return Deliverer(settings.state, settings.odoo, settings.delivery, OdooClient(settings.odoo))
+        client = OdooClient(settings.odoo)
+        return Deliverer(settings.state, settings.odoo, settings.delivery, client, settings.policies)
 
     def _deliver(self, stop: threading.Event) -> None:
         """Deliver until told to stop. What a person must mend (a wrong password) is told and tried again later: capture goes on

@@ -2,7 +2,7 @@
 
 Environment overlay: CAUSEWAY__ODOO__URL=... sets odoo.url (two underscores between levels, any case).
 Secrets: a field of type secret must be ``{env: NAME}`` or ``{file: PATH}``, or come from the overlay; never plain in the file.
-Relative paths are taken from the settings file's folder.
+Relative paths are taken from the settings file's folder. `policies` names a file of its own, which is read into its place.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def load_settings(file: Path) -> Settings:
     problems: list[str] = []
     _resolve_secrets(tree, "", file.parent, problems)
     _absolute_paths(tree, file.resolve().parent)
+    _read_policies(tree, file.parent, problems)
     problems += _unknown_variables(os.environ)
     settings = None
     try:
@@ -72,6 +73,22 @@ def load_settings(file: Path) -> Settings:
     return settings
 
 
+def _read_policies(tree: dict[str, Any], folder: Path, problems: list[str]) -> None:
+    """Put what the file of policies says in the place of its name."""
+    name = tree.get("policies")
+    if name is None:
+        tree.pop("policies", None)
+    elif isinstance(name, str):
+        try:
+            tree["policies"] = _read_yaml(folder / name)
+        except SettingsError as error:
+            problems += [f"policies: {name}: {problem}" for problem in error.problems]
+            del tree["policies"]
+    else:
+        problems.append("policies: must be the path of a file")
+        del tree["policies"]
+
+
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -81,6 +98,8 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         raise SettingsError([f"cannot be read: {error}"], file) from error
     except yaml.YAMLError as error:
         raise SettingsError([f"is not YAML: {' '.join(str(error).split())}"], file) from error
+    if tree is None:
+        return {}
     if not isinstance(tree, dict):
         raise SettingsError(["must be a mapping of settings at its top level"], file)
     return {key: _unshared(value) for key, value in tree.items()}

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from config.history import History
+from config.policies import Policies
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _TABLE = re.compile(r"[^.]+\.[^.]+")
@@ -393,6 +394,7 @@ class Settings(Model):
     odoo: OdooSettings
     warehouse: WarehouseSettings
     mappings: tuple[Path, ...] = Field(min_length=1, description="folders of mapping SQL files and their maps.yaml")
+    policies: Policies = Policies()
     capture: CaptureSettings = CaptureSettings()
     delivery: DeliverySettings = DeliverySettings()
     reconcile: ReconcileSettings = ReconcileSettings()
@@ -419,6 +421,17 @@ class Settings(Model):
                 mirror = (name if schema in ("public", name) else f"{name}_{schema}").casefold()
                 if (owner := owners.setdefault(mirror, name)) != name:
                     raise ValueError(f"{owner} and {name} would both be mirrored in the warehouse's schema {mirror}")
+        return value
+
+    @field_validator("policies")
+    @classmethod
+    def _policies_of_sources(cls, value: Policies, info: ValidationInfo) -> Policies:
+        known = set(info.data.get("sources", ()))
+        unknown = sorted(set(value.channels) - known)
+        owners = {one for each in value.owners.values() for one in (each.owner, *each.fields.values()) if one}
+        unknown += sorted(owners - known - {"odoo"})
+        if known and unknown:
+            raise ValueError(f"name no source: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
         return value
 
     @field_validator("warehouse")

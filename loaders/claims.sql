@@ -58,10 +58,12 @@ WHERE status = 'pending' AND entity IN ('shipment', 'shipment_line')
   AND (record_id = ANY(%(shipments)s) OR (entity = 'shipment_line' AND aggregate_id = ANY(%(shipments)s)))
 ORDER BY arrival
 
--- A record that arrived or was delivered while another was being parked for it is found here.
+-- A record that arrived or was delivered while another was being parked for it is found here. Of what people keep in Odoo nobody
+-- tells us: it is looked for again every minute.
 -- name: release_satisfied
 UPDATE outbox p SET status = 'pending', waits_for = NULL, updated_at = now()
 WHERE p.status = 'parked' AND (
+    (p.waits_for LIKE 'odoo#%%' AND p.updated_at < now() - interval '1 minute') OR
     EXISTS (SELECT 1 FROM outbox o WHERE o.record_id = regexp_replace(p.waits_for, '#driven$', '')
             AND o.status = 'delivered' AND o.operation = 'upsert')
     OR (p.waits_for LIKE 'product#sku=%%' AND EXISTS (

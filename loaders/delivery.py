@@ -21,11 +21,13 @@ import psycopg
 from loguru import logger
 
 from config.errors import CausewayError, Disposition, ErrorKind
+from config.policies import Policies
 from config.settings import DeliverySettings, OdooSettings, StateSettings
 from loaders.backlog import Backlog, BacklogCounter
 from loaders.backoff import Backoff
 from loaders.claims import Claims, Due
 from loaders.client import OdooClient
+from loaders.odoo_names import OdooNames
 from loaders.outcomes import Outcomes
 from loaders.rechecks import Rechecks
 from loaders.state import connect, prepare
@@ -71,13 +73,20 @@ class Deliverer:
     """Delivers what is due in the outbox. One thread runs it; `backlog` may be asked from any. Closes `client` with itself."""
 
     def __init__(
-        self, state: StateSettings, odoo: OdooSettings, delivery: DeliverySettings, client: OdooClient | None = None
+        self,
+        state: StateSettings,
+        odoo: OdooSettings,
+        delivery: DeliverySettings,
+        client: OdooClient | None = None,
+        policies: Policies | None = None,
     ) -> None:
         prepare(state)
         self._state = state
         self._odoo = odoo
         self._settings = delivery
         self._client = client or OdooClient(odoo)
+        self._policies = policies or Policies()
+        self._names = OdooNames(self._client)
         self._backlog = BacklogCounter(state)
         self._steps = delivery_steps(odoo.batch_records)
         self._backoff = Backoff(delivery.retry_first_s, delivery.retry_longest_s)
@@ -220,11 +229,14 @@ class Deliverer:
             prefix=self._odoo.prefix,
             batch_records=self._odoo.batch_records,
             outcomes=Outcomes(self._settings.max_attempts),
+            policies=self._policies,
+            names=self._names,
         )
 
     def _sweep(self, claims: Claims) -> None:
         if time.monotonic() - self._swept_at >= _SWEEP_S:
             self._swept_at = time.monotonic()
+            self._names.forget_missing()
             if released := claims.release_satisfied():
                 logger.debug("{} records no longer wait", released)
 

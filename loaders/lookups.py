@@ -63,3 +63,8 @@ def answered_by(entity: str, source: str, source_key: str, payload: Mapping[str,
 def order_driven(order_id: str) -> str:
     """The order whose record id is `order_id`, confirmed in Odoo: what its shipments wait for."""
     return f"{order_id}#driven"
+
+
+def in_odoo(model: str, name: str) -> str:
+    """Something that people keep in Odoo (a tax, a journal), by its name or code. It is looked for again now and then."""
+    return f"odoo#{model}={name}"

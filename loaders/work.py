@@ -8,10 +8,12 @@ from typing import Any
 
 import psycopg
 
+from config.policies import ChannelPolicy, Policies
 from loaders.claims import Due
 from loaders.client import OdooClient
 from loaders.external_ids import external_id
 from loaders.load import Loaded, LoadRow, load
+from loaders.odoo_names import OdooNames
 from loaders.outcomes import Binding, Outcomes
 from loaders.references import Reference
 
@@ -25,6 +27,12 @@ class Work:
     prefix: str
     batch_records: int
     outcomes: Outcomes
+    policies: Policies
+    names: OdooNames
+
+    def channel(self, source: str) -> ChannelPolicy:
+        """Return how a source's records are treated."""
+        return self.policies.channel(source)
 
     def external_id(self, canonical_id: str, bound: Reference | None = None) -> str:
         """Return the thing's external id: the one that Odoo has it under, else the one that it will have."""

@@ -1,0 +1,41 @@
+"""The root of the policy file."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+
+from pydantic import Field
+
+from config.policies.base import Policy
+from config.policies.channel import ChannelPolicy
+from config.policies.domains import Domain, DomainPolicy, Ownership
+
+_EVERYTHING = DomainPolicy()
+_ANY_CHANNEL = ChannelPolicy()
+_ANYONE = Ownership()
+
+
+class Policies(Policy):
+    """All policies."""
+
+    domains: dict[Domain, DomainPolicy] = Field(default_factory=dict, description="how each domain is delivered")
+    owners: dict[str, Ownership] = Field(default_factory=dict, description="systems of record by canonical entity")
+    channels: dict[str, ChannelPolicy] = Field(default_factory=dict, description="by source")
+
+    @cached_property
+    def version(self) -> str:
+        """Digest of all that the policies say, 12 hexadecimal digits: what a delivery was made under."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=6).hexdigest()
+
+    def domain(self, domain: Domain) -> DomainPolicy:
+        """Return how a domain is delivered."""
+        return self.domains.get(domain, _EVERYTHING)
+
+    def channel(self, source: str) -> ChannelPolicy:
+        """Return how a source's records are treated."""
+        return self.channels.get(source, _ANY_CHANNEL)
+
+    def ownership(self, entity: str) -> Ownership:
+        """Return who owns an entity's fields."""
+        return self.owners.get(entity, _ANYONE)
