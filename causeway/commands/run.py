@@ -42,7 +42,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
     settings = load_settings(config)
     folder = RunFolder(settings.run_dir)
-    lanes = {lane.value: _lane_status(folder, lane) for lane in Lane}
+    lanes = {lane.value: lane_status(folder, lane) for lane in Lane}
     if as_json:
         print_json({"lanes": lanes})
     else:
@@ -60,7 +60,8 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         raise typer.Exit(Exit.FOUND)
 
 
-def _lane_status(folder: Any, lane: Lane) -> dict[str, Any]:
+def lane_status(folder: Any, lane: Lane) -> dict[str, Any]:
+    """What the lane of this run folder says of itself, and whether it runs."""
     running = folder.is_running(lane)
     said: dict[str, Any] = folder.read_status(lane) or {"state": "never ran", "sources": {}}
     if not running and said["state"] == "running":

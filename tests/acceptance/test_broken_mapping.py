@@ -55,7 +55,7 @@ def test_views_come_back_by_themselves_when_the_mapping_is_mended(bridge: Bridge
             deadline = time.monotonic() + 60
             while _mappings(bridge) != []:
                 assert time.monotonic() < deadline, "the mended mapping was not taken up"
-                time.sleep(0.5)
+                time.sleep(0.1)
     verified = bridge.causeway("verify", "shop")
     assert verified.code == 0, verified.out
     assert "Bay 2" in bridge.causeway("query", NAMES).out
@@ -63,19 +63,19 @@ def test_views_come_back_by_themselves_when_the_mapping_is_mended(bridge: Bridge
 
 def _mappings(bridge: Bridge) -> list[str] | None:
     """The mappings that do not fit their tables; None as long as a lane that has just started has not looked."""
-    said = bridge.causeway("status", "--json").json["lanes"]["analytical"].get("mappings")
+    said: list[dict[str, str]] | None = bridge.said("analytical").get("mappings")
     return said if said is None else [one["mapping"] for one in said]
 
 
 def _wait_until(bridge: Bridge, state: str, lane: str = "analytical") -> None:
-    _wait_for(lambda: bridge.causeway("status", "--json").json["lanes"][lane]["state"] == state)
+    _wait_for(lambda: bridge.said(lane)["state"] == state)
 
 
 def _wait_for(met: Callable[[], object]) -> None:
     deadline = time.monotonic() + 90
     while not met():
         assert time.monotonic() < deadline
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 def test_a_mapping_that_needs_an_unpublished_column_names_it_and_the_command_that_publishes_it(
@@ -122,7 +122,7 @@ def test_a_mapping_that_needs_an_unpublished_column_names_it_and_the_command_tha
         with bridge.lane("operational"):
             _wait_until(bridge, "running", "operational")
             file.with_name("unread.sql").write_text(UNREAD)
-            _wait_for(lambda: bridge.causeway("status", "--json").json["lanes"]["operational"].get("mappings"))
+            _wait_for(lambda: bridge.said("operational").get("mappings"))
             assert bridge.causeway("slots", "create", "shop", "--lane", "operational").code == 0
             _wait_for(lambda: ("U7", "snapshot") in outbox(bridge))
     assert outbox(bridge) == [("B1", "mapping"), ("U7", "snapshot")]

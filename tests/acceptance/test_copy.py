@@ -70,8 +70,9 @@ def test_a_running_lane_copies_a_table_on_request_and_goes_on_streaming(bridge: 
     bridge.change_settings({"capture": {"max_rows_s": 60}})
     with bridge.lane("analytical") as lane:
         deadline = time.monotonic() + 60
-        while not bridge.causeway("status", "--json").json["lanes"]["analytical"]["running"]:
+        while not bridge.said("analytical")["running"]:
             assert time.monotonic() < deadline
+            time.sleep(0.05)
         while (done := bridge.causeway("copy", "shop", "ledger", "--json")).code == 3:
             assert time.monotonic() < deadline, done.err
         assert done.code == 0, done.err

@@ -203,9 +203,10 @@ def test_a_running_lane_is_not_rebuilt(bridge: Bridge) -> None:
     bridge.catch_up()
     with bridge.lane("analytical") as lane:
         deadline = time.monotonic() + 60
-        while not bridge.causeway("status", "--json").json["lanes"]["analytical"]["running"]:
+        while not bridge.said("analytical")["running"]:
             assert lane.poll() is None
             assert time.monotonic() < deadline
+            time.sleep(0.05)
         refused = bridge.causeway("slots", "rebuild", "shop", "--lane", "analytical", "--force")
     assert refused.code == 3
     assert "already running" in refused.err

@@ -20,10 +20,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 def wait_for_status(bridge: Bridge, lanes: set[str]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        said = bridge.causeway("status", "--json").json["lanes"]
-        if {name for name, lane in said.items() if lane["running"] and lane["sources"]} >= lanes:
+        said = {lane: bridge.said(lane) for lane in lanes}
+        if all(lane["running"] and lane["sources"] for lane in said.values()):
             return
-        time.sleep(0.2)
+        time.sleep(0.1)
     raise AssertionError(f"{lanes} did not come up")
 
 

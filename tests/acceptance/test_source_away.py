@@ -60,7 +60,7 @@ def both(bridge: Bridge, depot: EmbeddedPostgres, tmp_path: Path) -> Bridge:
 
 
 def states(bridge: Bridge, lane: str) -> dict[str, Any]:
-    said = bridge.causeway("status", "--json").json["lanes"][lane]["sources"]
+    said = bridge.said(lane)["sources"]
     return {name: source["state"] for name, source in said.items()}
 
 
@@ -73,7 +73,7 @@ def wait_until(done: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 90
     while not done():
         assert time.monotonic() < deadline, what
-        time.sleep(0.3)
+        time.sleep(0.1)
 
 
 def test_the_others_stream_and_it_is_taken_up_when_it_answers(both: Bridge, depot: EmbeddedPostgres) -> None:

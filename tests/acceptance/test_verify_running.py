@@ -24,12 +24,12 @@ def eventually(condition: Callable[[], object], timeout_s: float = 60) -> None:
 
 
 def streaming(bridge: Bridge) -> bool:
-    lane = bridge.causeway("status", "--json").json["lanes"]["analytical"]
+    lane = bridge.said("analytical")
     return bool(lane["running"] and lane["sources"].get("shop", {}).get("state") == "streaming")
 
 
 def rows_captured(bridge: Bridge) -> int:
-    return int(bridge.causeway("status", "--json").json["lanes"]["analytical"]["sources"]["shop"]["rows"])
+    return int(bridge.said("analytical")["sources"]["shop"]["rows"])
 
 
 @contextmanager
