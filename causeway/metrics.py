@@ -57,6 +57,12 @@ METRICS: tuple[Metric, ...] = (
     _metric("source_skipped_rows", _SOURCE, "row changes that stopped tables have left out"),
     _metric("source_last_commit_timestamp_seconds", _SOURCE, "when the source committed the last transaction applied"),
     _metric("outbox_records", ("lane", "status"), "records in the outbox"),
+    _metric("odoo_circuit", ("lane", "state"), "1 for the state of the circuit to Odoo: closed, open, half_open"),
+    _metric("domain_held", ("lane", "domain"), "1 for a domain of which nothing is delivered"),
+    _metric("domain_delivered_total", ("lane", "domain"), "records delivered since the lane started, their age known"),
+    _metric("domain_late_total", ("lane", "domain"), "of those, records older than the service level"),
+    _metric("domain_age_p50_seconds", ("lane", "domain"), "median age at delivery of the last 2,000 records"),
+    _metric("domain_age_p99_seconds", ("lane", "domain"), "99th percentile of the age at delivery of the last 2,000 records"),
     _metric("slots_sampled_timestamp_seconds", (), "when the slots were last looked at"),
     _metric("slot_state", (*_SLOT, "state"), "1 for the slot's state: missing, unreachable, or the server's wal_status"),
     _metric("slot_active", _SLOT, "1 where somebody reads the slot"),
@@ -126,6 +132,19 @@ def _of_lane(status: dict[str, Any]) -> Iterator[Sample]:
             yield "source_last_commit_timestamp_seconds", (lane, source), _seconds(said["last_commit_at"])
     for state, records in status.get("outbox", {}).items():
         yield "outbox_records", (lane, state), float(records)
+    if "delivery" in status:
+        yield from _of_delivery(lane, status["delivery"])
+
+
+def _of_delivery(lane: str, said: dict[str, Any]) -> Iterator[Sample]:
+    yield "odoo_circuit", (lane, said["circuit"]), 1.0
+    for domain in said["held"]:
+        yield "domain_held", (lane, domain), 1.0
+    for domain, its in said["domains"].items():
+        yield "domain_delivered_total", (lane, domain), float(its["delivered"])
+        yield "domain_late_total", (lane, domain), float(its["late"])
+        yield "domain_age_p50_seconds", (lane, domain), its["age_p50_s"]
+        yield "domain_age_p99_seconds", (lane, domain), its["age_p99_s"]
 
 
 def _of_slots(watched: dict[str, Any]) -> Iterator[Sample]:

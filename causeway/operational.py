@@ -54,7 +54,7 @@ class OperationalLane:
         files = self._files = MappingFiles(self._settings.mappings, self._sources, publications=publications)
         priorities = {name: source.priority for name, source in self._sources.items()}
         mapper, rows = BatchMapper(files.current), SourceRows(self._sources, publications)
-        self._deliverer = self._new_deliverer()
+        self._deliverer = self._new_deliverer(at_once=bounded)
         outbox = Outbox(self._settings.state, mapper, rows.fetch, priorities, self._deliverer.wake)
         self._reading = RowReading(
             self._settings.state,
@@ -95,7 +95,11 @@ class OperationalLane:
         """What the outbox holds, what waits to be read and which mappings are broken, for the status file."""
         if self._deliverer is None or self._reading is None:
             return {}
-        return {"outbox": self._deliverer.backlog().as_dict(), **self._reading.status()}
+        return {
+            "outbox": self._deliverer.backlog().as_dict(),
+            "delivery": self._deliverer.status(),
+            **self._reading.status(),
+        }
 
     @property
     def loop(self) -> LaneLoop | None:
@@ -138,10 +142,10 @@ class OperationalLane:
         if self._loop is not None:
             self._loop.request_copies(source, [table], unseen=True)
 
-    def _new_deliverer(self) -> Deliverer:
+    def _new_deliverer(self, *, at_once: bool) -> Deliverer:
         settings = self._settings
         client = OdooClient(settings.odoo)
-        return Deliverer(settings.state, settings.odoo, settings.delivery, client, settings.policies)
+        return Deliverer(settings.state, settings.odoo, settings.delivery, client, settings.policies, at_once=at_once)
 
     def _deliver(self, stop: threading.Event) -> None:
         """Deliver until told to stop. What a person must mend (a wrong password) is told and tried again later: capture goes on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -23,7 +24,7 @@ WHERE status <> 'pending' AND record_id IN (SELECT unnest(record_ids) FROM calls
 _LEFT = """
 SELECT EXISTS (
     SELECT 1 FROM outbox
-    WHERE status = 'pending' AND source IN (SELECT source FROM positions WHERE lane = 'operational' AND snapshot IS NULL)
+    WHERE status = 'pending' AND entity <> ALL(%(closed)s) AND source IN (SELECT source FROM positions WHERE lane = 'operational' AND snapshot IS NULL)
 ) OR EXISTS (
     SELECT 1 FROM outbox WHERE status <> 'pending' AND record_id IN (SELECT unnest(record_ids) FROM calls_under_way)
 )
@@ -70,16 +71,19 @@ class BacklogCounter:
             oldest_pending_s=(datetime.now(UTC) - oldest).total_seconds() if oldest else None,
         )
 
-    def anything_left(self) -> bool:
-        """Whether anything is still to be delivered, now or later, of the sources whose snapshots are whole. Raises CausewayError."""
-        return self._ask(_LEFT) == [(True,)]
+    def anything_left(self, closed: Sequence[str] = ()) -> bool:
+        """Whether anything is still to be delivered, now or later, of the sources whose snapshots are whole. Raises CausewayError.
 
-    def _ask(self, query: LiteralString) -> list[tuple[Any, ...]]:
+        closed: entities of which nothing is going to be delivered.
+        """
+        return self._ask(_LEFT, {"closed": list(closed)}) == [(True,)]
+
+    def _ask(self, query: LiteralString, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         with self._lock:
             if self._connection is None or self._connection.closed:
                 self._connection = connect(self._settings, application_name="causeway backlog")
             with translated("counting the backlog"):
-                rows = self._connection.execute(query).fetchall()
+                rows = self._connection.execute(query, parameters).fetchall()
                 self._connection.rollback()
         return rows
 

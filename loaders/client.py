@@ -86,6 +86,10 @@ class OdooClient:
             failpoint("delivery.after_call")
         return result
 
+    def probe(self) -> None:
+        """Make one small call that changes nothing. Raises OdooError where Odoo does not answer it."""
+        self.search_read("res.users", [["id", "=", 0]], ["id"])
+
     def search_read(
         self, model: str, domain: Sequence[Any], fields: Sequence[str], *, order: str = "id", archived: bool = False
     ) -> list[Record]:

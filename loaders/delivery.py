@@ -21,15 +21,17 @@ import psycopg
 from loguru import logger
 
 from config.errors import CausewayError, Disposition, ErrorKind
-from config.policies import Policies
+from config.policies import Domain, Mode, Policies
 from config.settings import DeliverySettings, OdooSettings, StateSettings
 from loaders.backlog import Backlog, BacklogCounter
-from loaders.backoff import Backoff
+from loaders.circuit import Circuit
 from loaders.claims import Claims, Due
 from loaders.client import OdooClient
+from loaders.domains import DomainGates
 from loaders.odoo_names import OdooNames
 from loaders.outcomes import Outcomes
 from loaders.rechecks import Rechecks
+from loaders.service_levels import ServiceLevels
 from loaders.state import connect, prepare
 from loaders.steps import Step, delivery_steps
 from loaders.work import Work
@@ -70,7 +72,10 @@ class _Connections:
 
 
 class Deliverer:
-    """Delivers what is due in the outbox. One thread runs it; `backlog` may be asked from any. Closes `client` with itself."""
+    """Delivers what is due in the outbox. One thread runs it; `backlog` and `status` may be asked from any. Closes `client` with itself.
+
+    `at_once`: domains with a schedule are delivered without waiting for their time.
+    """
 
     def __init__(
         self,
@@ -79,6 +84,8 @@ class Deliverer:
         delivery: DeliverySettings,
         client: OdooClient | None = None,
         policies: Policies | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
         prepare(state)
         self._state = state
@@ -88,8 +95,10 @@ class Deliverer:
         self._policies = policies or Policies()
         self._names = OdooNames(self._client)
         self._backlog = BacklogCounter(state)
-        self._steps = delivery_steps(odoo.batch_records)
-        self._backoff = Backoff(delivery.retry_first_s, delivery.retry_longest_s)
+        self._steps = delivery_steps(odoo.batch_records, self._policies)
+        self._gates = DomainGates(self._policies, at_once=at_once)
+        self._service_levels = ServiceLevels(self._policies)
+        self._circuit = Circuit(delivery.retry_first_s, delivery.retry_longest_s)
         self._connections: _Connections | None = None
         self._swept_at = float("-inf")
         self._arrived = threading.Event()
@@ -99,13 +108,19 @@ class Deliverer:
 
         Raises CausewayError for what waiting does not mend (wrong password, no such database, missing apps).
         """
-        report = DeliveryReport(wait_s=self._backoff.remaining_s)
+        report = DeliveryReport(wait_s=self._circuit.remaining_s)
         if report.wait_s:
             return report
         try:
+            if self._circuit.must_probe():
+                self._client.probe()
+                self._circuit.succeeded()
             connections = self._connected()
+            self._gates.look(connections.state)
             while self._round(connections, report, stop):
-                self._backoff.succeeded()
+                self._circuit.succeeded()
+            if not (stop is not None and stop.is_set()):
+                self._gates.worked_off(connections.state)
             self._sweep(connections.claims)
         except CausewayError as error:
             self._failed(error, report)
@@ -139,8 +154,16 @@ class Deliverer:
         return self._backlog.count()
 
     def anything_left(self) -> bool:
-        """Whether anything can still be delivered: what waits for its source's snapshot can't."""
-        return self._backlog.anything_left()
+        """Whether anything can still be delivered: what waits for its source's snapshot can't, nor what is held."""
+        return self._backlog.anything_left(self._gates.closed_entities())
+
+    def status(self) -> dict[str, Any]:
+        """Whether Odoo is called, which domains are held, and the ages at delivery by domain, as JSON values."""
+        return {
+            "circuit": self._circuit.state.value,
+            "held": sorted(domain.value for domain in Domain if self._gates.mode(domain) is Mode.HELD),
+            "domains": self._service_levels.as_dict(),
+        }
 
     def close(self) -> None:
         """Close all connections; claims go with them."""
@@ -167,7 +190,7 @@ class Deliverer:
         if not connections.claims.anything():
             return False
         worked = connections.rechecks.make_due(self._work(connections)) > 0
-        for step in self._steps:
+        for step in (step for step in self._steps if self._gates.is_open(step.domain)):
             turns = itertools.count() if step.batches_a_round is None else range(step.batches_a_round)
             for _ in turns:
                 if (stop is not None and stop.is_set()) or not self._batch(step, connections, report):
@@ -208,6 +231,7 @@ class Deliverer:
                 ErrorKind.INTERNAL, f"The step {step.name} left {len(without)} records without an outcome."
             )
         work.outcomes.write(connections.state, batch_id)
+        self._service_levels.note(work.outcomes.ages)
         took_ms = (time.monotonic() - started) * 1000
         logger.debug("{}: {} records in {:.0f} ms: {}", step.name, len(batch), took_ms, dict(work.outcomes.counts))
         return work.outcomes.counts
@@ -245,5 +269,5 @@ class Deliverer:
         if error.disposition is not Disposition.RETRY:
             raise error
         report.error = str(error)
-        report.wait_s = self._backoff.failed(getattr(error, "retry_after_s", None))
+        report.wait_s = self._circuit.failed(getattr(error, "retry_after_s", None))
         logger.warning("delivery waits {:.1f} s: {}", report.wait_s, error)

@@ -49,7 +49,7 @@ class _Settled:
 
 
 class Outcomes:
-    """Collects the outcomes of one batch."""
+    """Collects the outcomes of one batch. `ages`: after `write`, the delivered records' entities and ages in seconds."""
 
     def __init__(self, max_attempts: int) -> None:
         self._max_attempts = max_attempts
@@ -60,6 +60,7 @@ class Outcomes:
         self._log: list[tuple[str, str, str | None, int | None, str | None, datetime]] = []
         self._released: set[str] = set()
         self.counts: Counter[str] = Counter()
+        self.ages: list[tuple[str, float]] = []
 
     def bind(self, binding: Binding) -> None:
         """Odoo has this thing under this id."""
@@ -165,7 +166,8 @@ class Outcomes:
             ],
         )
         _run(connection, "sent", self._sent)
-        _run(connection, "log", self._log)
+        logged = _run(connection, "log", self._log)
+        self.ages = [(entity, age_s) for entity, age_s in (logged or ()) if age_s is not None]
         if self._released:
             connection.execute(_sql("release"), [list(self._released)])
 
@@ -184,9 +186,8 @@ def promote_heirs(connection: Connection, canonical_ids: Sequence[str]) -> set[s
     return found
 
 
-def _run(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        connection.execute(_sql(name), [list(column) for column in zip(*rows, strict=True)])
+def _run(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> psycopg.Cursor[tuple[Any, ...]] | None:
+    return connection.execute(_sql(name), [list(column) for column in zip(*rows, strict=True)]) if rows else None
 
 
 def _sql(name: str) -> Any:

@@ -185,3 +185,17 @@ CREATE TABLE snapshot_seen (
     record_id  text NOT NULL,
     PRIMARY KEY (source, table_name, record_id)
 );
+
+-- name: version_4
+-- Domains that people hold, and when each scheduled one was worked off last.
+CREATE TABLE domain_switches (
+    domain        text PRIMARY KEY,
+    held_by       text,
+    reason        text,
+    held_at       timestamptz,
+    worked_off_at timestamptz
+);
+
+-- From the commit at the source to the outcome.
+ALTER TABLE deliveries ADD COLUMN age_s double precision;
+CREATE INDEX deliveries_finished ON deliveries USING brin (finished_at);

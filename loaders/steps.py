@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from config.policies import Domain, Policies
 from loaders.claims import Claims, Due
 from loaders.lines import deliver_lines
 from loaders.order_state import drive_orders
@@ -21,7 +22,7 @@ from loaders.products import deliver_products, ensure_services
 from loaders.shipments import deliver_shipments
 from loaders.work import Work
 
-_HEADER_BATCHES_A_ROUND = 2
+_BATCHES_A_ROUND = 2
 
 Claim = Callable[[Claims, int], list[Due]]
 Act = Callable[[Work, Sequence[Due]], None]
@@ -35,6 +36,7 @@ class Step:
     """
 
     name: str
+    domain: Domain
     claim: Claim
     act: Act
     largest: int
@@ -50,23 +52,45 @@ class Step:
         self.limit = min(self.largest, self.limit * 2)
 
 
-def delivery_steps(batch_records: int) -> list[Step]:
-    """Return the steps in dependency order, for one deliverer."""
+def delivery_steps(batch_records: int, policies: Policies | None = None) -> list[Step]:
+    """Return the steps of one deliverer: by the priorities of their domains, and in dependency order where those are the same.
+
+    What is not of the first priority gives way after a few batches, however long its backlog.
+    """
     lines_of_services = _ServicesFirst()
-    plans: list[tuple[str, Claim, Act]] = [
-        ("contacts", lambda c, n: c.records("customer", "load", n, addresses=False), deliver_partners),
-        ("addresses", lambda c, n: c.records("customer", "load", n, addresses=True), deliver_partners),
-        ("products", lambda c, n: c.records("product", "load", n), deliver_products),
-        ("orders", lambda c, n: c.records("sales_order", "load", n), deliver_orders),
-        ("lines", lambda c, n: c.records("sales_order_line", "load", n), lines_of_services),
-        ("order states", lambda c, n: c.records("sales_order", "state", n), drive_orders),
-        ("shipments", lambda c, n: c.shipments(n), deliver_shipments),
+    plans: list[tuple[str, Domain, Claim, Act]] = [
+        (
+            "contacts",
+            Domain.CUSTOMERS,
+            lambda c, n: c.records("customer", "load", n, addresses=False),
+            deliver_partners,
+        ),
+        (
+            "addresses",
+            Domain.CUSTOMERS,
+            lambda c, n: c.records("customer", "load", n, addresses=True),
+            deliver_partners,
+        ),
+        ("products", Domain.PRODUCTS, lambda c, n: c.records("product", "load", n), deliver_products),
+        ("orders", Domain.ORDERS, lambda c, n: c.records("sales_order", "load", n), deliver_orders),
+        ("lines", Domain.ORDERS, lambda c, n: c.records("sales_order_line", "load", n), lines_of_services),
+        ("order states", Domain.ORDERS, lambda c, n: c.records("sales_order", "state", n), drive_orders),
+        ("shipments", Domain.SHIPMENTS, lambda c, n: c.shipments(n), deliver_shipments),
     ]
     steps = [
-        Step(name=name, claim=claim, act=act, largest=batch_records, limit=batch_records) for name, claim, act in plans
+        Step(name=name, domain=domain, claim=claim, act=act, largest=batch_records, limit=batch_records)
+        for name, domain, claim, act in plans
     ]
-    next(step for step in steps if step.act is deliver_orders).batches_a_round = _HEADER_BATCHES_A_ROUND
-    return steps
+    next(step for step in steps if step.act is deliver_orders).batches_a_round = _BATCHES_A_ROUND
+    return _by_priority(steps, policies or Policies())
+
+
+def _by_priority(steps: list[Step], policies: Policies) -> list[Step]:
+    priorities = {step.domain: policies.domain(step.domain).priority for step in steps}
+    for step in steps:
+        if priorities[step.domain] > min(priorities.values()):
+            step.batches_a_round = _BATCHES_A_ROUND
+    return sorted(steps, key=lambda step: priorities[step.domain])
 
 
 class _ServicesFirst:
