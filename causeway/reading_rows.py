@@ -21,7 +21,7 @@ from causeway.sources import Sources
 from config.errors import CausewayError
 from config.settings import StateSettings
 from loaders.outbox import Outbox
-from loaders.rows_to_read import Group, ReadRows, groups, take
+from loaders.rows_to_read import Group, ReadRows, groups, note_mended, take
 from loaders.state import connect
 from transforms.changes import AnyChange, Held, Origin
 from transforms.compiled import BrokenMapping
@@ -62,11 +62,14 @@ class RowReading:
         self._again_at: dict[tuple[str, str, str], float] = {}
         self._problems: dict[tuple[str, str, str], str] = {}
         self._groups: tuple[Group, ...] = ()
+        self._looked_for_mended = False
 
     def work(self) -> bool:
         """Do what is due; True where rows were read."""
         try:
             self._watch_mappings()
+            if not self._looked_for_mended:
+                self._note_mended()
             self._copy_appeared()
             if time.monotonic() < self._look_at:
                 return False
@@ -140,8 +143,16 @@ class RowReading:
             self._appeared.discard((source, table))
             logger.info("{}: {} was published, its rows are copied", source, table)
 
+    def _note_mended(self) -> None:
+        """Records that a mapping or status map has made invalid may be none under what the files say now."""
+        digests = {one.name: one.mapping.digest for one in self._files.current}
+        if noted := note_mended(self._state_connection(), digests):
+            logger.info("{} rows whose records were invalid are read again: their mappings have changed", noted)
+        self._looked_for_mended = True
+
     def _use_mappings(self) -> None:
         self._mapper.replace(self._files.current)
+        self._looked_for_mended = False
         self._again_at.clear()
         self._look_at = 0.0
 

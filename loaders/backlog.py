@@ -17,6 +17,8 @@ from loaders.state import connect, translated
 _COUNT = """
 SELECT status, count(*), min(first_seen_at) FROM outbox WHERE status IN ('pending', 'parked', 'dead') GROUP BY status
 UNION ALL
+SELECT status, count(*), NULL FROM outbox WHERE status IN ('resolved', 'waived') GROUP BY status
+UNION ALL
 SELECT 'recheck', count(*), NULL FROM outbox
 WHERE status <> 'pending' AND record_id IN (SELECT unnest(record_ids) FROM calls_under_way)
 """
@@ -36,13 +38,15 @@ class Backlog:
     """Records that are not in Odoo, by status. `oldest_pending_s`: since the oldest pending one was first seen.
 
     `rechecks`: those of the pending that were settled, but are looked at once more because Odoo may still be at work on a call
-    whose end nobody saw.
+    whose end nobody saw. `resolved` and `waived` ones people have closed.
     """
 
     pending: int = 0
     rechecks: int = 0
     parked: int = 0
     dead: int = 0
+    resolved: int = 0
+    waived: int = 0
     oldest_pending_s: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -68,6 +72,8 @@ class BacklogCounter:
             rechecks=rechecks,
             parked=rows.get("parked", (0,))[0],
             dead=rows.get("dead", (0,))[0],
+            resolved=rows.get("resolved", (0,))[0],
+            waived=rows.get("waived", (0,))[0],
             oldest_pending_s=(datetime.now(UTC) - oldest).total_seconds() if oldest else None,
         )
 

@@ -58,6 +58,10 @@ def _upsert(seq: int, change: Upsert) -> StagedRow:
         answers,
         change.origin.value,
         change.begins,
+        change.table or None,
+        change.mapping,
+        None,
+        None,
     )
 
 
@@ -67,7 +71,8 @@ def _invalid(seq: int, change: Invalid) -> StagedRow:
     It keeps its place in its aggregate: an order with such a line is held back.
     """
     payload = json.dumps(change.payload, sort_keys=True)
-    digest = hashlib.blake2b(f"{payload}{change.error}".encode(), digest_size=16).hexdigest()
+    text = f"{payload}{change.error}{change.mapping_digest}"
+    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     return (
         seq,
         "invalid",
@@ -86,6 +91,10 @@ def _invalid(seq: int, change: Invalid) -> StagedRow:
         [change.record_id],
         change.origin.value,
         change.begins,
+        change.table or None,
+        change.mapping,
+        change.mapping_digest or None,
+        json.dumps(dict(change.row_key)) if change.row_key else None,
     )
 
 
@@ -98,4 +107,4 @@ def _aggregate_id(entity: str, source: str, payload: Mapping[str, str | None]) -
 def _marker(seq: int, kind: str, change: Delete | TruncateAll, key: str) -> StagedRow:
     """A delete has only its key; a truncate has, in the key's place, the pattern of the keys that are gone."""
     staged = (seq, kind, change.record_id, change.entity, change.source, key, "", None, None, None)
-    return (*staged, change.position, change.committed_at, None, None, [], change.origin.value, True)
+    return (*staged, change.position, change.committed_at, None, None, [], change.origin.value, True, *4 * (None,))

@@ -18,12 +18,17 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
     error           text,
     answers         text[],
     origin          text,
-    begins          boolean NOT NULL                    -- false: only of a record that is known already
+    begins          boolean NOT NULL,                   -- false: only of a record that is known already
+    source_table    text,
+    mapping         text,
+    mapping_digest  text,
+    row_key         text
 ) ON COMMIT DELETE ROWS
 
 -- name: copy
 COPY staged (seq, kind, record_id, entity, source, source_key, aggregate_id, payload, content_hash, mapping_version,
-             source_lsn, committed_at, status, error, answers, origin, begins) FROM STDIN
+             source_lsn, committed_at, status, error, answers, origin, begins, source_table, mapping, mapping_digest,
+             row_key) FROM STDIN
 
 -- name: keep_last_of_each_record
 DELETE FROM staged s USING staged newer
@@ -55,24 +60,32 @@ WHERE t.kind = 'truncate' AND s.kind <> 'truncate' AND t.entity = s.entity AND t
 UPDATE outbox o
 SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
     next_attempt_at = NULL, updated_at = now(),
-    status = CASE WHEN o.status IN ('linked', 'recorded') THEN o.status ELSE 'pending' END
+    status = CASE WHEN o.status IN ('linked', 'recorded', 'waived') THEN o.status ELSE 'pending' END
 FROM staged t
 WHERE t.kind = 'truncate' AND o.entity = t.entity AND o.source = t.source AND o.operation = 'upsert'
   AND o.source_key ~ t.source_key
 
 -- name: upsert
 INSERT INTO outbox AS o (record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload,
-                         content_hash, mapping_version, source_lsn, committed_at, status, error_kind, error, origin)
+                         content_hash, mapping_version, source_lsn, committed_at, status, error_kind, error, origin,
+                         source_table, mapping, mapping_digest, row_key)
 SELECT record_id, entity, source, source_key, record_id, aggregate_id, 'upsert', payload::jsonb, content_hash,
        mapping_version, source_lsn::pg_lsn, committed_at, status,
-       CASE WHEN kind = 'invalid' THEN 'invalid_record' END, error, origin
+       CASE WHEN kind = 'invalid' THEN 'invalid_record' END, error, origin, source_table, mapping, mapping_digest,
+       row_key::jsonb
 FROM staged WHERE kind IN ('upsert', 'invalid') ORDER BY seq
 ON CONFLICT (record_id) DO UPDATE
 SET aggregate_id = excluded.aggregate_id, operation = 'upsert', payload = excluded.payload,
     content_hash = excluded.content_hash, mapping_version = excluded.mapping_version,
     source_lsn = excluded.source_lsn, committed_at = excluded.committed_at, origin = excluded.origin, stage = 'load', waits_for = NULL,
     error_kind = excluded.error_kind, error = excluded.error, attempts = 0, next_attempt_at = NULL, updated_at = now(),
-    status = CASE WHEN o.status = 'linked' AND excluded.status = 'pending' THEN 'linked' ELSE excluded.status END
+    source_table = excluded.source_table, mapping = excluded.mapping, mapping_digest = excluded.mapping_digest,
+    row_key = excluded.row_key,
+    closed_by = CASE o.status WHEN 'waived' THEN o.closed_by END,
+    closed_why = CASE o.status WHEN 'waived' THEN o.closed_why END,
+    closed_at = CASE o.status WHEN 'waived' THEN o.closed_at END,
+    status = CASE WHEN o.status = 'waived' OR (o.status = 'linked' AND excluded.status = 'pending') THEN o.status
+                  ELSE excluded.status END
 WHERE o.content_hash <> excluded.content_hash OR o.operation <> 'upsert'
 
 -- name: delete
@@ -80,7 +93,7 @@ UPDATE outbox o
 SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
     next_attempt_at = NULL, updated_at = now(), source_lsn = d.source_lsn::pg_lsn, committed_at = d.committed_at,
     origin = d.origin,
-    status = CASE WHEN o.status IN ('linked', 'recorded') THEN o.status ELSE 'pending' END
+    status = CASE WHEN o.status IN ('linked', 'recorded', 'waived') THEN o.status ELSE 'pending' END
 FROM staged d
 WHERE d.kind = 'delete' AND o.record_id = d.record_id AND o.operation = 'upsert'
 
@@ -123,7 +136,7 @@ WITH touched AS (
         error = CASE WHEN r.place > 1 THEN 'the channel sent this order before, as ' || r.first_number || ' (' || r.first_id || ')' END
     FROM ranked r
     WHERE o.record_id = r.record_id
-      AND ((r.place > 1 AND o.status <> 'duplicate') OR (r.place = 1 AND o.status = 'duplicate'))
+      AND ((r.place > 1 AND o.status NOT IN ('duplicate', 'waived')) OR (r.place = 1 AND o.status = 'duplicate'))
     RETURNING o.record_id, o.status
 )
 UPDATE outbox l SET status = 'pending', error = NULL, updated_at = now()

@@ -18,9 +18,12 @@ JOIN outbox o ON o.record_id = 'product:' || k.source || ':' || k.source_key AND
 LEFT JOIN crosswalk c USING (canonical_id)
 ORDER BY c.odoo_id IS NULL DESC, k.kind = 'sku', o.arrival DESC
 
+-- Without the lines that people have closed before Odoo had them.
 -- name: order_lines
-SELECT aggregate_id, record_id, source, status, waits_for, payload FROM outbox
-WHERE entity = 'sales_order_line' AND aggregate_id = ANY(%s) AND operation = 'upsert' ORDER BY aggregate_id, arrival
+SELECT aggregate_id, record_id, source, status, waits_for, payload FROM outbox o
+WHERE entity = 'sales_order_line' AND aggregate_id = ANY(%s) AND operation = 'upsert'
+  AND (status NOT IN ('resolved', 'waived') OR EXISTS (SELECT 1 FROM crosswalk c WHERE c.canonical_id = o.canonical_id))
+ORDER BY aggregate_id, arrival
 
 -- name: orders_by_number
 SELECT w.source, w.number, o.record_id, o.canonical_id, o.status, o.operation, c.external_id, c.odoo_id

@@ -77,6 +77,19 @@ def note_repaired(
             connection.execute(_sql("note"), [*columns, texts, *same])
 
 
+def note_mended(connection: Connection, digests: Mapping[str, str]) -> int:
+    """Let the rows of invalid records be read again whose mapping has another digest now (by its name). Ends the transaction."""
+    with translated("looking for records of mended mappings"):
+        noted = connection.execute(_sql("note_mended"), [list(digests), list(digests.values())]).rowcount
+        connection.commit()
+    return noted
+
+
+def note_invalid(connection: Connection, record_ids: Sequence[str]) -> int:
+    """Let the rows of these invalid records be read again, in the connection's transaction."""
+    return connection.execute(_sql("note_invalid"), [list(record_ids)]).rowcount
+
+
 def groups(connection: Connection) -> tuple[Group, ...]:
     """Return what is to be read, what has waited longest first. Ends the transaction."""
     with translated("looking for rows to be read"):

@@ -7,6 +7,20 @@ SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[]
 ON CONFLICT (source, table_name, mapping, key) DO UPDATE
 SET reason = excluded.reason, lsn = greatest(r.lsn, excluded.lsn), xid = excluded.xid, noted_at = now()
 
+-- Invalid records whose mapping says something else by now: their rows may give a record that fits.
+-- name: note_mended
+INSERT INTO rows_to_read (source, table_name, mapping, key, reason, lsn)
+SELECT DISTINCT ON (1, 2, 3, 4) o.source, o.source_table, o.mapping, o.row_key, 'mapping', o.source_lsn
+FROM outbox o JOIN unnest(%s::text[], %s::text[]) m(name, digest) ON o.mapping = m.name
+WHERE o.status = 'dead' AND o.error_kind = 'invalid_record' AND o.row_key IS NOT NULL AND o.mapping_digest <> m.digest
+ON CONFLICT DO NOTHING
+
+-- name: note_invalid
+INSERT INTO rows_to_read (source, table_name, mapping, key, reason, lsn)
+SELECT DISTINCT ON (1, 2, 3, 4) source, source_table, mapping, row_key, 'mapping', source_lsn
+FROM outbox WHERE record_id = ANY(%s) AND row_key IS NOT NULL
+ON CONFLICT DO NOTHING
+
 -- Before a truncate is noted: the rows that it has ended need not be read.
 -- name: truncated
 DELETE FROM rows_to_read WHERE source = %s AND table_name = %s AND mapping = %s

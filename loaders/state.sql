@@ -199,3 +199,15 @@ CREATE TABLE domain_switches (
 -- From the commit at the source to the outcome.
 ALTER TABLE deliveries ADD COLUMN age_s double precision;
 CREATE INDEX deliveries_finished ON deliveries USING brin (finished_at);
+
+-- name: version_5
+-- Where a record's row is at its source, for people who look for it; an invalid record's key also for the lane, which reads the row
+-- again once its mapping (told from another by its digest) is mended.
+ALTER TABLE outbox ADD COLUMN source_table text, ADD COLUMN mapping text, ADD COLUMN mapping_digest text, ADD COLUMN row_key jsonb;
+-- Who has closed a record by hand, and why: resolved (done in Odoo by hand; sent again when its source changes), waived (not wanted).
+ALTER TABLE outbox ADD COLUMN closed_by text, ADD COLUMN closed_why text, ADD COLUMN closed_at timestamptz;
+ALTER TABLE outbox DROP CONSTRAINT outbox_status_check;
+ALTER TABLE outbox ADD CONSTRAINT outbox_status_check CHECK (status IN
+    ('pending', 'parked', 'delivered', 'dead', 'linked', 'duplicate', 'recorded', 'resolved', 'waived'));
+CREATE INDEX outbox_closed ON outbox (status) WHERE status IN ('resolved', 'waived');
+CREATE INDEX outbox_invalid ON outbox (mapping) WHERE status = 'dead' AND error_kind = 'invalid_record';

@@ -29,7 +29,7 @@ class Change:
     """Common to all changes of records.
 
     `position` is the LSN (``X/Y``) of the transaction's commit (of a row that was read later: where the log was then), `seq` the
-    order within the batch. `begins`: False where the mapping's backfill policy leaves the record out unless it is known already.
+    order within the batch. `table`: the source's, schema.table. `begins`: False where the mapping's backfill policy leaves the record out unless it is known already.
     """
 
     entity: str
@@ -39,6 +39,7 @@ class Change:
     committed_at: datetime
     seq: int
     mapping: str
+    table: str = ""
     origin: Origin = Origin.STREAM
     begins: bool = True
 
@@ -64,11 +65,14 @@ class Invalid(Change):
     """A record that its canonical model refuses.
 
     `error`: which field and which constraint, without values. `payload`: the mapped fields (or, where they could not be
-    computed, the source's columns) as text, for whoever mends it.
+    computed, the source's columns) as text, for whoever mends it. `row_key`: the row's key columns as text; with another
+    `mapping_digest` the row may give a record that fits.
     """
 
     error: str
     payload: Mapping[str, str | None] = field(default_factory=dict)
+    row_key: Mapping[str, str] = field(default_factory=dict)
+    mapping_digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -220,7 +221,8 @@ class BatchMapper:
         rows = RowMapping(self._connection, mapping, last.relation)
         leaves_out = mapping.mapping.backfill.none if origin is Origin.SNAPSHOT else self._is_partial(mapping)
         provenance = Provenance(mapping, origin, never_begins=leaves_out)
-        yield from _records(mapping, rows.kept(changed), provenance)
+        wrong = _WrongRows(mapping, last.relation, changed)
+        yield from _records(mapping, rows.kept(changed), provenance, wrong)
         for each in rows.others:
             common = provenance.of(
                 each.source_key, each.lsn, each.committed_us, each.seq, looked_up=each.looked_up, begins=each.begins
@@ -228,7 +230,7 @@ class BatchMapper:
             if each.error is None:
                 yield Delete(**common)
             else:
-                yield Invalid(**common, error=each.error, payload=each.payload)
+                yield Invalid(**common, **wrong.named(each.seq), error=each.error, payload=each.payload)
 
     def _is_partial(self, mapping: CompiledMapping) -> bool:
         return (mapping.source, mapping.entity) in self._partial
@@ -295,7 +297,28 @@ def _held_rows(
     }
 
 
-def _records(mapping: CompiledMapping, kept: pa.Table, provenance: Provenance) -> Iterator[AnyChange]:
+class _WrongRows:
+    """Rows that gave an invalid record, by `_seq`: what is needed to read one again."""
+
+    def __init__(self, mapping: CompiledMapping, relation: Relation, rows: pa.Table) -> None:
+        self._digest = mapping.mapping.digest
+        self._rows, self._names = rows, relation.key_columns
+        self._keys: dict[int, dict[str, str]] = {}
+
+    def named(self, seq: int) -> dict[str, Any]:
+        """Return the arguments of Invalid that name the row."""
+        if not self._keys:  # of most batches never
+            columns = (self._rows[name].to_pylist() for name in self._names)
+            keys = (
+                {n: text or "" for n, text in zip(self._names, key, strict=True)} for key in zip(*columns, strict=True)
+            )
+            self._keys = dict(zip(map(int, self._rows["_seq"].to_numpy()), keys, strict=True))
+        return {"row_key": self._keys[seq], "mapping_digest": self._digest}
+
+
+def _records(
+    mapping: CompiledMapping, kept: pa.Table, provenance: Provenance, wrong: _WrongRows
+) -> Iterator[AnyChange]:
     """Validate the mapped rows, one record each."""
     for chunk in kept.to_batches(max_chunksize=_CHUNK_ROWS):
         lsns, committed, seqs, looked_up, begins, keys, *columns = (column.to_pylist() for column in chunk.columns)
@@ -305,6 +328,7 @@ def _records(mapping: CompiledMapping, kept: pa.Table, provenance: Provenance) -
             values: Mapping[str, object] = dict(zip(mapping.fields, row, strict=True))
             record = validate(mapping.entity, {**values, **provenance.fields(key, common["position"])})
             if isinstance(record, str):
-                yield Invalid(**common, error=record, payload=as_payload({SOURCE_KEY: key, **values}))
+                payload = as_payload({SOURCE_KEY: key, **values})
+                yield Invalid(**common, **wrong.named(seq), error=record, payload=payload)
             else:
                 yield Upsert(**common, record=record)

@@ -14,10 +14,13 @@ Raise `version` whenever the meaning of a mapping changes: records and extracts 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 from config.errors import CausewayError, ErrorKind
@@ -59,7 +62,7 @@ class Backfill:
         return not self.none and not self.from_date
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Mapping:
     """One mapping as its file gives it. `text`: the whole file, so that its line numbers are the file's."""
 
@@ -72,6 +75,12 @@ class Mapping:
     text: str
     maps: StatusMaps = field(default_factory=StatusMaps)
     backfill: Backfill = Backfill()
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of all that the mapping says, with its source's status maps: 16 hexadecimal digits."""
+        words = json.dumps(self.maps.words.get(self.source, {}), sort_keys=True)
+        return hashlib.blake2b(f"{self.text}\x1f{words}".encode(), digest_size=8).hexdigest()
 
     def problem(self, line: int, message: str) -> str:
         """Return a mistake as it is reported."""

@@ -18,7 +18,12 @@ class Provenance:
     def __init__(self, mapping: CompiledMapping, origin: Origin = Origin.STREAM, *, never_begins: bool = False) -> None:
         self._origin = origin
         self._may_begin = not never_begins
-        self._of_mapping = {"entity": mapping.entity, "source": mapping.source, "mapping": mapping.name}
+        self._of_mapping = {
+            "entity": mapping.entity,
+            "source": mapping.source,
+            "mapping": mapping.name,
+            "table": mapping.table,
+        }
         self._of_record = {"source": mapping.source, "mapping_version": mapping.version}
         self._positions: dict[int, str] = {}
         self._times: dict[int, datetime] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.errors import CausewayError
+from loaders.deadletters import Replayed, Selection
 from tests.fixtures.delivery import (
     OperationalEnd,
     address,
@@ -95,9 +96,9 @@ def test_a_replayed_dead_letter_is_delivered_once_its_cause_is_mended_in_odoo(la
     (mended,) = (record for record, status in lane.statuses().items() if status == "delivered")
     lane.odoo_rows("UPDATE product_product SET barcode = NULL WHERE barcode = '4006381333931' RETURNING id")
     with lane.dead_letters() as letters:
-        assert letters.replay(["customer:shop:none"]) == 0
-        assert letters.replay(entity="customer") == 0
-        assert letters.replay(entity="product", error_kind="refused") == 1
+        assert letters.replay(Selection(record_ids=["customer:shop:none"])) == Replayed()
+        assert letters.replay(Selection(entity="customer")) == Replayed()
+        assert letters.replay(Selection(entity="product", error_kind="refused")) == Replayed(sent=1)
     lane.deliver()
     assert set(lane.statuses().values()) == {"delivered"}
     assert mended in lane.statuses()
@@ -110,7 +111,7 @@ def test_an_invalid_record_is_a_dead_letter_that_no_replay_sends_and_its_order_i
     lane.arrive(customer(), product(), order(), wrong, line(key="o1-2", line_number=2))
     lane.deliver()
     with lane.dead_letters() as letters:
-        assert letters.replay() == 0
+        assert letters.replay(Selection()) == Replayed()
     assert lane.status("sales_order_line:shop:o1-1") == "dead"
     assert in_odoo(lane) == 0
     lane.arrive(line())
