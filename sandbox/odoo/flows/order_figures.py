@@ -29,6 +29,23 @@ FROM (
 WHERE l.id = d.id AND l.qty_delivered IS DISTINCT FROM d.delivered
 """
 
+# Drafts count as invoiced, money only once it is posted (sale/models/sale_order_line.py, _compute_qty_invoiced and below).
+_INVOICED = """
+UPDATE sale_order_line l SET qty_invoiced = d.quantity, untaxed_amount_invoiced = d.untaxed, write_uid = %(uid)s, write_date = %(now)s
+FROM (
+    SELECT l.id, coalesce(sum(s.sign * a.quantity) FILTER (WHERE m.state <> 'cancel'), 0) AS quantity,
+        coalesce(sum(s.sign * a.price_subtotal) FILTER (WHERE m.state = 'posted'), 0) AS untaxed
+    FROM sale_order_line l
+    LEFT JOIN (sale_order_line_invoice_rel r
+        JOIN account_move_line a ON a.id = r.invoice_line_id AND a.display_type = 'product'
+        JOIN account_move m ON m.id = a.move_id
+        CROSS JOIN LATERAL (SELECT CASE m.move_type WHEN 'out_invoice' THEN 1 WHEN 'out_refund' THEN -1 ELSE 0 END AS sign) s)
+    ON r.order_line_id = l.id
+    WHERE l.id = ANY(%(ids)s::int[]) GROUP BY l.id
+) d
+WHERE l.id = d.id AND (l.qty_invoiced, l.untaxed_amount_invoiced) IS DISTINCT FROM (d.quantity, d.untaxed)
+"""
+
 _LINES = """
 WITH priced AS (
     SELECT l.*, o.state AS order_state, t.invoice_policy, k.decimal_places AS places,
@@ -119,6 +136,14 @@ def refresh_delivered(env: Env, line_ids: Iterable[int]) -> None:
     ids = list(line_ids)
     _run(env, _DELIVERED, ids)
     refresh_lines(env, ids)
+
+
+def refresh_invoiced(env: Env, line_ids: Iterable[int]) -> None:
+    """Invoiced quantities and amounts from the invoices' lines, then what depends on them."""
+    ids = list(line_ids)
+    _run(env, _INVOICED, ids)
+    refresh_lines(env, ids)
+    refresh_orders(env, env.ids("SELECT DISTINCT order_id FROM sale_order_line WHERE id = ANY(%s::int[])", [ids]))
 
 
 def refresh_orders(env: Env, order_ids: Iterable[int]) -> None:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sandbox.odoo.models import account, base, partner, picking, product, sale_line, sale_order, stock, stock_move
+from sandbox.odoo.models import (
+    account,
+    base,
+    invoicing,
+    partner,
+    payment,
+    picking,
+    product,
+    sale_line,
+    sale_order,
+    stock,
+    stock_move,
+)
 from sandbox.odoo.orm.delegation import delegated_fields
 from sandbox.odoo.orm.fields import declared_fields
 from sandbox.odoo.orm.model import Model, Registry
@@ -12,6 +24,8 @@ MODELS: tuple[type[Model], ...] = (
     partner.Partner,
     *product.MODELS,
     *account.MODELS,
+    *payment.MODELS,
+    *invoicing.MODELS,
     *stock.MODELS,
     picking.Picking,
     stock_move.Move,

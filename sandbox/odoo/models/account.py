@@ -1,7 +1,7 @@
 """Invoices, minimally: a customer or vendor document with product lines, its counterpart, and posting.
 
 Posting books: one line a product (with its taxes in one tax line) against the receivable or payable account, balanced,
-in the company's currency. There are no payments, no reconciliation, no currency conversion.
+in the company's currency, which is never converted. A credit note is set off against its invoice when it is posted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.odoo.errors import UserError
+from sandbox.odoo.flows import order_figures, reconciliation
 from sandbox.odoo.orm import writing
 from sandbox.odoo.orm.environment import Env
 from sandbox.odoo.orm.fields import Field
@@ -52,6 +53,21 @@ FROM (
 ) f
 WHERE m.id = f.id
 """
+
+
+_SOLD = """
+SELECT DISTINCT r.order_line_id FROM account_move_line l JOIN sale_order_line_invoice_rel r ON r.invoice_line_id = l.id
+WHERE l.move_id = ANY(%s::int[])
+"""
+_OWED = "SELECT id FROM account_move_line WHERE move_id = %s AND display_type = 'payment_term'"
+_OWED_OF_REVERSED = """
+SELECT l.id FROM account_move m JOIN account_move_line l ON l.move_id = m.reversed_entry_id
+WHERE m.id = %s AND l.display_type = 'payment_term' AND NOT coalesce(l.reconciled, false)
+"""
+_NEGATIVE = (
+    "You cannot validate an invoice with a negative total amount. You should create a credit note instead. Use the action menu"
+    " to transform it into a credit note or refund."
+)
 
 
 class Tax(PublicModel):
@@ -135,10 +151,11 @@ class Invoice(PublicModel):
             raise UserError("You can't delete a posted journal item. Don’t play games with your accounting records.")
 
     def refresh(self, env: Env, ids: list[int]) -> None:
-        """Amounts of drafts, from their lines."""
+        """Amounts of drafts, from their lines; and what that is for the orders that they are of."""
         drafts = env.ids("SELECT id FROM account_move WHERE id = ANY(%s::int[]) AND state = 'draft'", [ids])
         env.rows(_LINES, [drafts])
         env.rows(_MOVES, [drafts])
+        order_figures.refresh_invoiced(env, env.ids(_SOLD, [drafts]))
 
     @api_records
     def action_post(self, env: Env, ids: list[int]) -> bool:
@@ -150,8 +167,8 @@ class Invoice(PublicModel):
 
     def _post(self, env: Env, one: int) -> None:
         state, move_type, partner, day, untaxed, tax = env.rows(
-            "SELECT state, move_type, partner_id, coalesce(invoice_date, %s), coalesce(amount_untaxed, 0),"
-            " coalesce(amount_tax, 0) FROM account_move WHERE id = %s",
+            "SELECT state, move_type, partner_id, CASE move_type WHEN 'entry' THEN date ELSE coalesce(invoice_date, %s) END,"
+            " coalesce(amount_untaxed, 0), coalesce(amount_tax, 0) FROM account_move WHERE id = %s",
             [env.now.date(), one],
         )[0]
         if state != "draft":
@@ -160,9 +177,29 @@ class Invoice(PublicModel):
             raise UserError("You need to add a line before posting.")
         if move_type != "entry" and not partner:
             raise UserError("The field 'Customer' is required, please complete it to validate the Customer Invoice.")
+        if move_type != "entry" and untaxed + tax < 0:
+            raise UserError(_NEGATIVE)
         if move_type != "entry":
             self._book_counterpart(env, one, move_type, untaxed, tax)
         self._number(env, one, day)
+        self._settle(env, one)
+
+    def _settle(self, env: Env, one: int) -> None:
+        """What is posted counts as invoiced; a credit note is set off against what is open of its invoice."""
+        order_figures.refresh_invoiced(env, env.ids(_SOLD, [[one]]))
+        lines = env.ids(_OWED, [one])
+        reversed_lines = env.ids(_OWED_OF_REVERSED, [one])
+        reconciliation.reconcile(env, [*lines, *reversed_lines] if reversed_lines else lines)
+
+    @api_records
+    def js_assign_outstanding_line(self, env: Env, ids: list[int], line_id: int) -> None:
+        """Set an open line of another document off against what is open of this one on the same account."""
+        own = env.ids(
+            "SELECT l.id FROM account_move_line l JOIN account_move_line o ON o.account_id = l.account_id"
+            " WHERE l.move_id = ANY(%s::int[]) AND o.id = %s AND NOT coalesce(l.reconciled, false)",
+            [ids, line_id],
+        )
+        reconciliation.reconcile(env, [line_id, *own])
 
     def _book_counterpart(self, env: Env, one: int, move_type: str, untaxed: Decimal, tax: Decimal) -> None:
         sign = 1 if move_type in ("out_invoice", "in_refund") else -1
@@ -188,10 +225,12 @@ class Invoice(PublicModel):
             " CASE WHEN move_type <> 'entry' THEN %(day)s::date END), payment_reference = coalesce(payment_reference,"
             " n.name), name = n.name, sequence_number = n.number, sequence_prefix = n.prefix, write_date = %(now)s"
             " FROM (SELECT p.prefix, p.number, p.prefix || lpad(p.number::text, 5, '0') AS name FROM ("
-            "   SELECT j.code || '/' || extract(year FROM %(day)s::date) || '/' AS prefix,"
-            "     (SELECT coalesce(max(o.sequence_number), 0) + 1 FROM account_move o WHERE o.journal_id = j.id"
-            "       AND o.sequence_prefix = j.code || '/' || extract(year FROM %(day)s::date) || '/') AS number"
-            "   FROM account_journal j JOIN account_move i ON i.journal_id = j.id WHERE i.id = %(id)s) p) n"
+            "   SELECT q.prefix, (SELECT coalesce(max(o.sequence_number), 0) + 1 FROM account_move o"
+            "       WHERE o.journal_id = q.journal AND o.sequence_prefix = q.prefix) AS number"
+            "   FROM (SELECT j.id AS journal, CASE WHEN i.move_type IN ('out_refund', 'in_refund') AND j.refund_sequence"
+            "         THEN 'R' WHEN i.origin_payment_id IS NOT NULL AND j.payment_sequence THEN 'P' ELSE '' END"
+            "         || j.code || '/' || extract(year FROM %(day)s::date) || '/' AS prefix"
+            "       FROM account_journal j JOIN account_move i ON i.journal_id = j.id WHERE i.id = %(id)s) q) p) n"
             " WHERE m.id = %(id)s",
             {"id": one, "day": day, "now": env.now},
         )
@@ -236,6 +275,17 @@ class InvoiceLine(PublicModel):
             row.setdefault(name, value)
         if row["display_type"] == "product" and not row.get("account_id"):
             row["account_id"] = INCOME if move_type.startswith("out") else EXPENSE
+        if row["display_type"] in ("line_note", "line_section"):
+            row["quantity"] = 0
+
+    def parents(self, env: Env, ids: list[int]) -> list[int]:
+        return env.ids(
+            "SELECT DISTINCT order_line_id FROM sale_order_line_invoice_rel WHERE invoice_line_id = ANY(%s::int[])",
+            [ids],
+        )
+
+    def after_unlink(self, env: Env, parents: list[int]) -> None:
+        order_figures.refresh_invoiced(env, parents)
 
 
 MODELS: tuple[type[Model], ...] = (Tax, Account, Journal, Invoice, InvoiceLine)

@@ -61,12 +61,18 @@ INSERT INTO account_account (id, account_type, code_store, name, reconcile, depr
     (16, 'liability_payable', '{"1": "211000"}', '{"en_US": "Account Payable"}', true, false),
     (17, 'liability_current', '{"1": "251000"}', '{"en_US": "Tax Received"}', false, false),
     (27, 'income', '{"1": "400000"}', '{"en_US": "Product Sales"}', false, false),
-    (33, 'expense', '{"1": "600000"}', '{"en_US": "Expenses"}', false, false);
+    (33, 'expense', '{"1": "600000"}', '{"en_US": "Expenses"}', false, false),
+    (45, 'asset_cash', '{"1": "101401"}', '{"en_US": "Bank"}', false, false),
+    (46, 'asset_cash', '{"1": "101501"}', '{"en_US": "Cash"}', false, false),
+    (49, 'asset_current', '{"1": "101403"}', '{"en_US": "Outstanding Receipts"}', true, false),
+    (50, 'asset_current', '{"1": "101404"}', '{"en_US": "Outstanding Payments"}', true, false);
 INSERT INTO account_journal (id, name, code, type, company_id, default_account_id, invoice_reference_type,
-                             invoice_reference_model, active) VALUES
-    (1, '{"en_US": "Customer Invoices"}', 'INV', 'sale', 1, 27, 'invoice', 'odoo', true),
-    (2, '{"en_US": "Vendor Bills"}', 'BILL', 'purchase', 1, 33, 'invoice', 'odoo', true),
-    (3, '{"en_US": "Miscellaneous Operations"}', 'MISC', 'general', 1, NULL, 'invoice', 'odoo', true);
+                             invoice_reference_model, refund_sequence, payment_sequence, active) VALUES
+    (1, '{"en_US": "Customer Invoices"}', 'INV', 'sale', 1, 27, 'invoice', 'odoo', true, false, true),
+    (2, '{"en_US": "Vendor Bills"}', 'BILL', 'purchase', 1, 33, 'invoice', 'odoo', true, false, true),
+    (3, '{"en_US": "Miscellaneous Operations"}', 'MISC', 'general', 1, NULL, 'invoice', 'odoo', false, false, true),
+    (6, '{"en_US": "Bank"}', 'BNK1', 'bank', 1, 45, 'invoice', 'odoo', false, true, true),
+    (7, '{"en_US": "Cash"}', 'CSH1', 'cash', 1, 46, 'invoice', 'odoo', false, true, true);
 
 CREATE SEQUENCE ir_sequence_sale_order;
 CREATE SEQUENCE ir_sequence_picking_1;
