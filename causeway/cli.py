@@ -5,7 +5,6 @@ Each group of commands is a module of `causeway.commands`; heavy imports happen 
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -42,7 +41,9 @@ app.command("demo")(demo.demo)
 
 def main() -> None:
     """Run the command line; every error ends in one message and its exit code."""
-    _start_quickly()
+    # numpy, which pyarrow loads, starts a thread a core for a linear algebra that nothing here uses, and they spin: a tenth of the
+    # processor time of `causeway check`.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     set_up_logging(LogSettings(level="WARNING"))
     try:
         app()
@@ -55,11 +56,3 @@ def main() -> None:
         print_error(told)
         logger.opt(exception=error).debug("the error's origin")
         sys.exit(exit_code(told.kind))
-
-
-def _start_quickly() -> None:
-    """Spare a command what only its start costs: a sixth of the processor time of `causeway check`."""
-    # numpy, which pyarrow loads, starts a thread a core for a linear algebra that nothing here uses, and they spin.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # What a thousand modules make while they are imported stays; looking through it for garbage again and again finds none.
-    gc.set_threshold(20_000, 50)

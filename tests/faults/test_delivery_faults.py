@@ -182,7 +182,7 @@ def test_two_deliverers_share_the_work_and_do_nothing_twice(lane: OperationalEnd
 
 
 _CHILD = """
-    import sys
+    import sys, time
     from pydantic import SecretStr
     from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
     from loaders.delivery import Deliverer
@@ -190,8 +190,8 @@ _CHILD = """
     odoo = OdooSettings(url=sys.argv[2], database="odoo", user="admin", password=SecretStr("admin"), prefix="cw",
                         timeout_s=float(sys.argv[3]))
     deliverer = Deliverer(state, odoo, DeliverySettings(retry_first_s=0.05, retry_longest_s=0.2))
-    while deliverer.run_once().error or deliverer.backlog().pending:
-        pass
+    while (report := deliverer.run_once()).error or deliverer.backlog().pending:
+        time.sleep(max(report.wait_s, 0.02))
 """
 
 
