@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from config.errors import ErrorKind
+from loaders.access import denied
 
 _QUOTED = re.compile(r"""(['"`])(?:(?!\1).)*\1|“[^”]*”|«[^»]*»""")
 _RECORD = re.compile(r"\b[a-z_]+[:#][^\s,;]*")
@@ -107,7 +108,10 @@ def cause_id(entity: str, kind: str | None, words: str) -> str:
 
 
 def suggestion(kind: str | None, words: str) -> str:
-    """Return what a person does about a failure in these words."""
+    """Return what a person does about a failure in these words; of a missing right in Odoo, who lacks it and which group has it."""
+    right = denied(words)
+    if right is not None:
+        return f"{right.suggestion} Then replay the cause."
     fitting = (text for of, pattern, text in _ADVICE if of in (None, kind) and re.search(pattern, words))
     return next(fitting)
 

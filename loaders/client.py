@@ -20,8 +20,10 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from config.errors import ErrorKind
 from config.failpoints import failpoint
 from config.settings import OdooSettings
+from loaders.companies import company_context
 from loaders.http_connection import HttpConnection
 from loaders.odoo_errors import OdooError, translate
+from loaders.odoo_versions import Dialect, dialect_of
 
 # OdooRPC logs every request at DEBUG, with the password among the arguments of some.
 logging.getLogger("odoorpc").setLevel(logging.INFO)
@@ -35,7 +37,7 @@ QUIET: Mapping[str, Any] = {
     "no_vat_validation": True,
     "tz": "UTC",  # load() reads date cells in the context's zone (ir_fields.py, _str_to_datetime)
 }
-_READING = frozenset({"read", "search_read", "search_count", "fields_get"})
+_READING = frozenset({"read", "search_read", "search_count", "fields_get", "check_object_reference", "get_external_id"})
 _RACE_ATTEMPTS = 5
 
 Record = dict[str, Any]
@@ -68,15 +70,30 @@ class OdooClient:
             )
         self._logged_in = True
 
+    @property
+    def dialect(self) -> Dialect:
+        """What this Odoo's version calls things."""
+        return dialect_of(self.version)
+
     def call(
-        self, model: str, method: str, args: Sequence[Any], *, context: Mapping[str, Any] | None = None, **named: Any
+        self,
+        model: str,
+        method: str,
+        args: Sequence[Any],
+        *,
+        context: Mapping[str, Any] | None = None,
+        company_id: int | None = None,
+        **named: Any,
     ) -> Any:
-        """Call a public method of a model in the quiet context; a method without a result gives None."""
+        """Call a public method of a model in the quiet context; a method without a result gives None.
+
+        `company_id`: the company that is active for this call; none: the user's own.
+        """
         parameters = {
             "model": model,
             "method": method,
             "args": list(args),
-            "kwargs": {**named, "context": {**QUIET, **(context or {})}},
+            "kwargs": {**named, "context": {**QUIET, **company_context(company_id), **(context or {})}},
         }
         if method not in _READING:
             failpoint("delivery.before_call")
@@ -91,23 +108,40 @@ class OdooClient:
         self.search_read("res.users", [["id", "=", 0]], ["id"])
 
     def search_read(
-        self, model: str, domain: Sequence[Any], fields: Sequence[str], *, order: str = "id", archived: bool = False
+        self,
+        model: str,
+        domain: Sequence[Any],
+        fields: Sequence[str],
+        *,
+        order: str = "id",
+        archived: bool = False,
+        company_id: int | None = None,
     ) -> list[Record]:
         """Return all records of the domain with these fields (and `id`)."""
         context = {"active_test": False} if archived else None
         found: list[Record] = self.call(
-            model, "search_read", [list(domain)], context=context, fields=list(fields), order=order
+            model,
+            "search_read",
+            [list(domain)],
+            context=context,
+            company_id=company_id,
+            fields=list(fields),
+            order=order,
         )
         return found
 
-    def read_by_id(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> dict[int, Record]:
+    def read_by_id(
+        self, model: str, ids: Sequence[int], fields: Sequence[str], *, company_id: int | None = None
+    ) -> dict[int, Record]:
         """Return these records by id; those that no longer exist are left out (Odoo's read() drops them)."""
-        rows: list[Record] = self.call(model, "read", [list(ids), list(fields)]) if ids else []
+        rows: list[Record] = self.call(model, "read", [list(ids), list(fields)], company_id=company_id) if ids else []
         return {row["id"]: row for row in rows}
 
-    def write(self, model: str, ids: Sequence[int], values: Mapping[str, Any]) -> None:
+    def write(
+        self, model: str, ids: Sequence[int], values: Mapping[str, Any], *, company_id: int | None = None
+    ) -> None:
         """Write the same values to these records."""
-        self.call(model, "write", [list(ids), dict(values)])
+        self.call(model, "write", [list(ids), dict(values)], company_id=company_id)
 
     def close(self) -> None:
         """Close the connection. The web session ends by itself."""
@@ -116,7 +150,7 @@ class OdooClient:
 
     def _send_again_after_a_race(self, parameters: Mapping[str, Any]) -> Any:
         again = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, OdooError) and error.kind is ErrorKind.TRANSIENT),
+            retry=retry_if_exception(_may_be_sent_again),
             stop=stop_after_attempt(_RACE_ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.1, max=2),
             reraise=True,
@@ -139,7 +173,8 @@ class OdooClient:
         try:
             return odoo.json(path, dict(parameters)).get("result")
         except Exception as error:
-            raise translate(error, self._settings.url) from error
+            reading = parameters.get("method") in _READING
+            raise translate(error, self._settings.url, reading=reading) from error
 
     def _connected(self) -> Any:
         """Return OdooRPC's client; making it asks Odoo for its version."""
@@ -156,3 +191,7 @@ class OdooClient:
             except Exception as error:
                 raise translate(error, self._settings.url) from error
         return self._odoo
+
+
+def _may_be_sent_again(error: BaseException) -> bool:
+    return isinstance(error, OdooError) and error.kind is ErrorKind.TRANSIENT and error.at_once

@@ -7,11 +7,14 @@ they are what a dead letter shows. Source of the shapes: Odoo 18 odoo/http.py (s
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import odoorpc.error
+import psycopg.errors
 
 from config.errors import CausewayError, ErrorKind
+from loaders.access import denied
 from loaders.http_connection import NotSentError, ReplyLostError, UnexpectedAnswerError
 
 SESSION_EXPIRED = 100  # code of the JSON-RPC error where the web session is gone
@@ -22,16 +25,50 @@ _THROTTLED = 429
 _RACE = re.compile(
     r"could not serialize access|deadlock detected|could not obtain lock|canceling statement due to (lock|statement) timeout"
 )
-_OF_THE_DATABASE = ("psycopg2.OperationalError", "psycopg2.InterfaceError", "psycopg2.errors.")
-_WRONG_CALL = ("builtins.AttributeError", "builtins.TypeError", "builtins.KeyError", "werkzeug.exceptions.")
-_WRONG_FIELD = re.compile(r"Invalid field")
+
+
+class Rule(NamedTuple):
+    """Replies whose exception's dotted name and words begin like this (both are regular expressions) are of this kind."""
+
+    name: str
+    words: str
+    kind: ErrorKind
+
+
+# The first rule that fits decides; then, for an error of Postgres, its SQLSTATE. What is left is one record's fault, and REFUSED:
+# validation, access, a missing record, and what Odoo's own code or a customer's module makes of a record.
+RULES = (
+    Rule(r"odoo\.http\.SessionExpiredException", "", ErrorKind.TRANSIENT),
+    Rule(r"odoo\.exceptions\.(LockError|ConcurrencyError)", "", ErrorKind.TRANSIENT),
+    Rule(r"odoo\.exceptions\.AccessDenied", "Too many login failures", ErrorKind.THROTTLED),
+    Rule(r"odoo\.exceptions\.AccessDenied", "", ErrorKind.AUTHENTICATION),
+    Rule(r"werkzeug\.exceptions\.Unauthorized", "", ErrorKind.AUTHENTICATION),
+    Rule(r"werkzeug\.exceptions\.TooManyRequests", "", ErrorKind.THROTTLED),
+    Rule(r"werkzeug\.exceptions\.(BadGateway|ServiceUnavailable)", "", ErrorKind.CONNECTION),
+    Rule(r"werkzeug\.exceptions\.", "", ErrorKind.SETTINGS),
+    Rule(r"builtins\.(AttributeError|TypeError|KeyError)", "", ErrorKind.SETTINGS),
+    Rule("", r"Database not found|Invalid field", ErrorKind.SETTINGS),
+    Rule(r"psycopg2\.OperationalError", r"(?s:.*)does not exist", ErrorKind.SETTINGS),
+    Rule(r"psycopg2\.(OperationalError|InterfaceError|InternalError|DatabaseError)", "", ErrorKind.TRANSIENT),
+)
+
+
+# By the longest beginning of the SQLSTATE. Connections, read-only standbys, serialization, resources, locks, shutdown, the system:
+_BY_SQLSTATE = dict.fromkeys(("08", "25", "40", "53", "55", "57", "58", "72", "F0", "XX"), ErrorKind.TRANSIENT)
+# Who Odoo is to Postgres, and tables, columns and functions that are not there: a module is missing or being updated.
+_BY_SQLSTATE |= dict.fromkeys(("28", "3D", "3F", "42501", "42P01", "42703", "42704", "42883"), ErrorKind.SETTINGS)
 
 
 class OdooError(CausewayError):
-    """A CausewayError of Odoo. `retry_after_s`: what a throttling server asked for; `session_expired`: log in again."""
+    """A CausewayError of Odoo.
+
+    `retry_after_s`: what a throttling server asked for; `session_expired`: log in again; `at_once`: a call that failed in a way that
+    may pass can be sent again right away.
+    """
 
     retry_after_s: float | None = None
     session_expired: bool = False
+    at_once: bool = True
 
 
 def is_race(text: str) -> bool:
@@ -39,41 +76,50 @@ def is_race(text: str) -> bool:
     return _RACE.search(text) is not None
 
 
-def translate(error: BaseException, url: str) -> OdooError:
-    """Return the bridge's error for what OdooRPC or the connection raised. Unknown ones are INTERNAL, and stop the lane."""
+def translate(error: BaseException, url: str, *, reading: bool = False) -> OdooError:
+    """Return the bridge's error for what OdooRPC or the connection raised. Unknown ones are INTERNAL, and stop the lane.
+
+    `reading`: the call changes nothing, so that a lost reply leaves nothing unknown.
+    """
     match error:
         case odoorpc.error.RPCError():
-            return _from_reply(error)
+            return _from_rpc(error)
         case NotSentError():
             return OdooError(
                 ErrorKind.CONNECTION, f"Odoo at {url} does not answer: {error}.", hint="The lane tries again."
             )
         case ReplyLostError():
-            return OdooError(
-                ErrorKind.UNKNOWN_OUTCOME,
-                f"Odoo's reply was lost: {error}.",
-                hint="What became of the call is looked up before anything is sent again.",
-            )
+            return _lost(f"Odoo's reply was lost: {error}.", reading=reading)
         case UnexpectedAnswerError():
-            return _from_answer(error, url)
+            return _from_answer(error, url, reading=reading)
         case odoorpc.error.InternalError() | ValueError() | KeyError() | AttributeError():
             return _not_odoo(url, "its answer is not JSON-RPC")
     return OdooError(ErrorKind.INTERNAL, f"Calling Odoo failed in a way that nobody foresaw: {type(error).__name__}.")
 
 
-def _from_answer(error: UnexpectedAnswerError, url: str) -> OdooError:
+def _lost(message: str, *, reading: bool) -> OdooError:
+    if not reading:
+        hint = "What became of the call is looked up before anything is sent again."
+        return OdooError(ErrorKind.UNKNOWN_OUTCOME, message, hint=hint)
+    found = OdooError(ErrorKind.TRANSIENT, message, hint="Nothing was to be changed: the lane asks again.")
+    found.at_once = False
+    return found
+
+
+def _from_answer(error: UnexpectedAnswerError, url: str, *, reading: bool) -> OdooError:
     if error.status == _THROTTLED:
         found = OdooError(
             ErrorKind.THROTTLED, "Odoo asks to slow down (HTTP 429).", hint="The lane waits and tries again."
         )
-        found.retry_after_s = error.retry_after_s
-        return found
-    if error.status in _GATEWAY:
-        kind = ErrorKind.UNKNOWN_OUTCOME if error.status == _GATEWAY_TIMEOUT else ErrorKind.CONNECTION
-        found = OdooError(kind, f"What stands before Odoo answered HTTP {error.status}.", hint="The lane tries again.")
-        found.retry_after_s = error.retry_after_s
-        return found
-    return _not_odoo(url, str(error))
+    elif error.status == _GATEWAY_TIMEOUT:
+        found = _lost("What stands before Odoo answered HTTP 504.", reading=reading)
+    elif error.status in _GATEWAY:
+        message = f"What stands before Odoo answered HTTP {error.status}."
+        found = OdooError(ErrorKind.CONNECTION, message, hint="The lane tries again.")
+    else:
+        return _not_odoo(url, str(error))
+    found.retry_after_s = error.retry_after_s
+    return found
 
 
 def _not_odoo(url: str, what: str) -> OdooError:
@@ -84,31 +130,49 @@ def _not_odoo(url: str, what: str) -> OdooError:
     )
 
 
-def _from_reply(error: odoorpc.error.RPCError) -> OdooError:
+def _from_rpc(error: odoorpc.error.RPCError) -> OdooError:
     info: dict[str, Any] = error.info if isinstance(error.info, dict) else {}
-    data: dict[str, Any] = info.get("data") or {}
-    name = str(data.get("name", ""))
-    words = str(data.get("message") or info.get("message") or error).strip()
-    found = OdooError(_kind(info.get("code"), name, words), words)
-    found.session_expired = info.get("code") == SESSION_EXPIRED
-    found.hint = _HINTS.get(found.kind, "")
+    data: dict[str, Any] = dict(info.get("data") or {})
+    data["message"] = data.get("message") or info.get("message") or str(error)
+    found = from_reply(data)
+    if info.get("code") == SESSION_EXPIRED:
+        found.kind, found.session_expired = ErrorKind.TRANSIENT, True
     return found
 
 
+def from_reply(data: Mapping[str, Any]) -> OdooError:
+    """Return the error that Odoo tells of by `name`, `message` (http.py, serialize_exception); it is the same over both protocols.
+
+    An access error names `model` and `operation` among its objects, and the hint the groups that may.
+    """
+    name, words = str(data.get("name", "")), str(data.get("message") or "").strip()
+    kind = kind_of(name, words)
+    right = denied(words) if name == "odoo.exceptions.AccessError" else None
+    if right is not None:
+        return OdooError(kind, words, hint=right.suggestion, model=right.model, operation=right.operation)
+    return OdooError(kind, words, hint=_HINTS.get(kind, ""))
+
+
 _HINTS = {
-    ErrorKind.AUTHENTICATION: "Check odoo.user and odoo.password.",
+    ErrorKind.AUTHENTICATION: "Check odoo.user and odoo.password, or odoo.api_key.",
     ErrorKind.SETTINGS: "Check odoo.database, and that the apps Sales and Inventory are installed there.",
     ErrorKind.TRANSIENT: "The lane tries again.",
 }
 
 
-def _kind(code: Any, name: str, words: str) -> ErrorKind:
-    if code == SESSION_EXPIRED or is_race(words):
+def kind_of(name: str, words: str) -> ErrorKind:
+    """Return the kind of an error that Odoo answers with, by its exception's dotted name and its words."""
+    if is_race(words):
         return ErrorKind.TRANSIENT
-    if name == "odoo.exceptions.AccessDenied":
-        return ErrorKind.THROTTLED if words.startswith("Too many login failures") else ErrorKind.AUTHENTICATION
-    if words.startswith("Database not found") or name.startswith(_WRONG_CALL) or _WRONG_FIELD.match(words):
-        return ErrorKind.SETTINGS
-    if name.startswith(_OF_THE_DATABASE):
-        return ErrorKind.SETTINGS if "does not exist" in words else ErrorKind.TRANSIENT
-    return ErrorKind.REFUSED
+    for rule in RULES:
+        if re.match(rule.name, name) and re.match(rule.words, words):
+            return rule.kind
+    sqlstate = _sqlstate(name)
+    return _BY_SQLSTATE.get(sqlstate) or _BY_SQLSTATE.get(sqlstate[:2]) or ErrorKind.REFUSED
+
+
+def _sqlstate(name: str) -> str:
+    """Return the SQLSTATE of an error that bears psycopg2's name, e.g. ``psycopg2.errors.DiskFull``: psycopg has the same classes."""
+    module, _, short = name.rpartition(".")
+    found = getattr(getattr(psycopg.errors, short, None), "sqlstate", None) if module == "psycopg2.errors" else None
+    return found if isinstance(found, str) else ""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 
 import odoorpc.error
+import psycopg.errors
 import pytest
 
 from config.errors import ErrorKind
 from loaders import http_connection
 from loaders.http_connection import NotSentError, ReplyLostError, UnexpectedAnswerError
-from loaders.odoo_errors import is_race, translate
+from loaders.odoo_errors import is_race, kind_of, translate
 
 URL = "http://odoo.example"
 
@@ -42,6 +43,10 @@ REPLIES = [
     ("builtins.ValueError", "Invalid field 'nofield' on model 'res.partner'", ErrorKind.SETTINGS),
     ("builtins.ValueError", "Expected singleton: sale.order(22, 23)", ErrorKind.REFUSED),
     ("werkzeug.exceptions.NotFound", "404 Not Found", ErrorKind.SETTINGS),
+    ("werkzeug.exceptions.Unauthorized", "Invalid apikey", ErrorKind.AUTHENTICATION),
+    ("werkzeug.exceptions.TooManyRequests", "slow down", ErrorKind.THROTTLED),
+    ("werkzeug.exceptions.ServiceUnavailable", "starting", ErrorKind.CONNECTION),
+    ("werkzeug.exceptions.UnprocessableEntity", "missing a required argument: 'vals'", ErrorKind.SETTINGS),
 ]
 
 
@@ -56,6 +61,83 @@ def test_an_expired_session_is_told_apart() -> None:
     found = translate(reply("odoo.http.SessionExpiredException", "Session expired", code=100), URL)
     assert found.session_expired
     assert found.kind is ErrorKind.TRANSIENT
+
+
+# The classes of odoo/exceptions.py and odoo/http.py, 16 to 19; LockError and ConcurrencyError are 19's.
+EXCEPTIONS = {
+    "odoo.exceptions.UserError": ErrorKind.REFUSED,
+    "odoo.exceptions.RedirectWarning": ErrorKind.REFUSED,
+    "odoo.exceptions.AccessDenied": ErrorKind.AUTHENTICATION,
+    "odoo.exceptions.AccessError": ErrorKind.REFUSED,
+    "odoo.exceptions.CacheMiss": ErrorKind.REFUSED,
+    "odoo.exceptions.MissingError": ErrorKind.REFUSED,
+    "odoo.exceptions.ValidationError": ErrorKind.REFUSED,
+    "odoo.exceptions.LockError": ErrorKind.TRANSIENT,
+    "odoo.exceptions.ConcurrencyError": ErrorKind.TRANSIENT,
+    "odoo.http.SessionExpiredException": ErrorKind.TRANSIENT,
+}
+
+
+@pytest.mark.parametrize(("name", "kind"), EXCEPTIONS.items())
+def test_every_exception_class_of_odoo_has_a_kind(name: str, kind: ErrorKind) -> None:
+    assert kind_of(name, "words") is kind
+
+
+MAY_PASS = ("08", "25", "40", "53", "55", "57", "58", "72", "F0", "XX")
+OF_THE_SETUP = ("28", "3D", "3F")
+NAMES_OF_THE_SETUP = {
+    "InsufficientPrivilege",
+    "UndefinedTable",
+    "UndefinedColumn",
+    "UndefinedObject",
+    "UndefinedFunction",
+}
+
+
+def postgres_errors() -> list[tuple[str, str]]:
+    """Name and SQLSTATE of every error of Postgres: psycopg has psycopg2's classes."""
+    found = inspect.getmembers(psycopg.errors, inspect.isclass)
+    codes = [(name, getattr(one, "sqlstate", None)) for name, one in found]
+    return [(name, code) for name, code in codes if isinstance(code, str)]
+
+
+def test_every_error_of_postgres_that_odoo_passes_on_has_a_kind_by_its_sqlstate() -> None:
+    for name, sqlstate in postgres_errors():
+        expected = ErrorKind.REFUSED
+        if sqlstate.startswith(MAY_PASS):
+            expected = ErrorKind.TRANSIENT
+        elif sqlstate.startswith(OF_THE_SETUP) or name in NAMES_OF_THE_SETUP:
+            expected = ErrorKind.SETTINGS
+        assert kind_of(f"psycopg2.errors.{name}", "words") is expected, name
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("OperationalError", ErrorKind.TRANSIENT),
+        ("InterfaceError", ErrorKind.TRANSIENT),
+        ("InternalError", ErrorKind.TRANSIENT),
+        ("DatabaseError", ErrorKind.TRANSIENT),
+        ("IntegrityError", ErrorKind.REFUSED),
+        ("DataError", ErrorKind.REFUSED),
+        ("ProgrammingError", ErrorKind.REFUSED),
+        ("NotSupportedError", ErrorKind.REFUSED),
+    ],
+)
+def test_the_drivers_base_classes_have_a_kind(name: str, kind: ErrorKind) -> None:
+    assert kind_of(f"psycopg2.{name}", "words") is kind
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [ReplyLostError("timed out"), UnexpectedAnswerError(504, "text/html", None)],
+    ids=["lost", "gateway timeout"],
+)
+def test_a_lost_reply_leaves_nothing_unknown_where_nothing_was_to_be_changed(lost: Exception) -> None:
+    changing, reading = translate(lost, URL), translate(lost, URL, reading=True)
+    assert changing.kind is ErrorKind.UNKNOWN_OUTCOME
+    assert reading.kind is ErrorKind.TRANSIENT
+    assert not reading.at_once
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""What Odoo's versions call things: one table of names, so that no loader asks which version it speaks to.
+
+Contract: pure; `dialect_of(version)` gives the names of one version, and a loader uses the names. 18 is tested on a real Odoo; 16, 17 and
+19 are from their sources, untested. A version in between (saas~18.3) is taken for its major one, an unknown newer one for 19.
+
+Sources: stock/models/stock_move.py (quantity_done until 16; quantity and picked from 17), sale/models/sale_order.py (state done until
+16; locked from 17; no cancel wizard from 19), account/wizard/account_move_reversal.py (reverse_moves until 16; refund_moves from 17),
+sale/models/sale_order_line.py (tax_ids, product_uom_id from 19), product/models/product_template.py (detailed_type until 17).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from config.errors import CausewayError, ErrorKind
+
+_VERSION = re.compile(r"(?:saas~)?(\d+)\.\d+")
+OLDEST = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """One version's names of fields and methods; None where the version has no such thing.
+
+    line_tax, line_unit: of sale.order.line. move_done: how much of a move is done; move_picked: the mark that it is.
+    move_name: the text that a move must have. order_locked: the flag of a locked order; where there is none, the state done says it.
+    refund: account.move.reversal's method that makes a credit note. storable: what makes a product one that stock is kept of.
+    validate, cancel: contexts that keep button_validate and action_cancel from opening a dialog.
+    """
+
+    major: int
+    line_tax: str = "tax_id"
+    line_unit: str = "product_uom"
+    move_done: str = "quantity"
+    move_picked: str | None = "picked"
+    move_name: str | None = "name"
+    order_locked: str | None = "locked"
+    refund: str = "refund_moves"
+    valuation_layer: str | None = "stock.valuation.layer"
+    storable: Mapping[str, str]
+    validate: Mapping[str, Any]
+    cancel: Mapping[str, Any]
+
+    def is_locked(self, order: Mapping[str, Any]) -> bool:
+        """Tell whether an order, read with `state` and `order_locked`, must be unlocked before it can be changed."""
+        return bool(order[self.order_locked] if self.order_locked else order["state"] == "done")
+
+    def is_confirmed(self, order: Mapping[str, Any]) -> bool:
+        """Tell whether an order or line, read with `state`, is confirmed."""
+        return order["state"] == "sale" or (self.order_locked is None and order["state"] == "done")
+
+
+_18 = Dialect(
+    major=18,
+    storable={"type": "consu", "is_storable": "1"},
+    validate={"skip_backorder": True, "skip_sms": True},
+    cancel={"disable_cancel_warning": True},
+)
+_17 = replace(_18, major=17, storable={"detailed_type": "product"})
+_16 = replace(
+    _17,
+    major=16,
+    move_done="quantity_done",
+    move_picked=None,
+    order_locked=None,
+    refund="reverse_moves",
+    validate={"skip_backorder": True, "skip_sms": True, "skip_immediate": True},
+)
+_19 = replace(
+    _18, major=19, line_tax="tax_ids", line_unit="product_uom_id", move_name=None, valuation_layer=None, cancel={}
+)
+_BY_MAJOR = {names.major: names for names in (_16, _17, _18, _19)}
+
+
+def dialect_of(version: str) -> Dialect:
+    """Return the names of a version as Odoo tells it (``18.0``, ``saas~18.3``, ``19.0+e``). Raises CausewayError for one before 16."""
+    found = _VERSION.match(version)
+    if found is None or int(found[1]) < OLDEST:
+        raise CausewayError(
+            ErrorKind.SETTINGS,
+            f"Odoo {version or 'of an unknown version'} is not supported.",
+            hint="Supported are 16 to 19.",
+        )
+    return _BY_MAJOR[min(int(found[1]), max(_BY_MAJOR))]
