@@ -65,14 +65,22 @@ class Claims:
 
     def shipments(self, limit: int) -> list[Due]:
         """Claim due shipments and shipment lines, whole orders at a time."""
-        with translated("claiming shipments"):
-            due = self._connection.execute(_sql("due_shipments"), {"limit": limit}).fetchall()
+        return self._by_order("shipments", limit)
+
+    def returns(self, limit: int) -> list[Due]:
+        """Claim due returns and return lines, whole orders at a time."""
+        return self._by_order("returns", limit)
+
+    def _by_order(self, what: str, limit: int) -> list[Due]:
+        """Claim movements of goods with their lines: the order is what must not be worked on twice at a time."""
+        with translated(f"claiming {what}"):
+            due = self._connection.execute(_sql(f"due_{what}"), {"limit": limit}).fetchall()
             if not due:
                 return []
             orders = sorted({order for _, order in due if order is not None})
             held = {row[0] for row in self._connection.execute(_sql("lock_aggregates"), {"aggregates": orders})}
-            mine = [shipment for shipment, order in due if order is None or order in held]
-            rows = self._connection.execute(_sql("claimed_shipments"), {"shipments": mine}).fetchall() if mine else []
+            mine = [moved for moved, order in due if order is None or order in held]
+            rows = self._connection.execute(_sql(f"claimed_{what}"), {what: mine}).fetchall() if mine else []
         return [_due(row) for row in rows]
 
     def release(self) -> None:

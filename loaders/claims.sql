@@ -58,6 +58,33 @@ WHERE status = 'pending' AND entity IN ('shipment', 'shipment_line')
   AND (record_id = ANY(%(shipments)s) OR (entity = 'shipment_line' AND aggregate_id = ANY(%(shipments)s)))
 ORDER BY arrival
 
+-- Returns and their lines likewise. They wait their turn behind an order that is due itself, whose row is locked whether it has
+-- arrived or not: the return names it.
+-- name: due_returns
+WITH due AS (
+    SELECT return_id, order_id, min(arrival) AS arrival
+    FROM (
+        SELECT coalesce(r.record_id, d.aggregate_id) AS return_id, r.aggregate_id AS order_id, d.arrival
+        FROM outbox d
+        LEFT JOIN outbox r ON r.record_id = CASE d.entity WHEN 'return' THEN d.record_id ELSE d.aggregate_id END
+        WHERE d.status = 'pending' AND d.entity IN ('return', 'return_line')
+          AND (d.next_attempt_at IS NULL OR d.next_attempt_at <= clock_timestamp())
+          AND d.source IN (SELECT source FROM positions WHERE lane = 'operational' AND snapshot IS NULL)
+          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.record_id = r.aggregate_id AND o.status = 'pending')
+        ORDER BY d.arrival LIMIT 8 * %(limit)s
+    ) first
+    GROUP BY 1, 2 ORDER BY 3 LIMIT %(limit)s
+)
+SELECT return_id, order_id FROM due ORDER BY arrival
+
+-- name: claimed_returns
+SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload, content_hash,
+       delivered_hash, attempts, stage
+FROM outbox
+WHERE status = 'pending' AND entity IN ('return', 'return_line')
+  AND (record_id = ANY(%(returns)s) OR (entity = 'return_line' AND aggregate_id = ANY(%(returns)s)))
+ORDER BY arrival
+
 -- A record that arrived or was delivered while another was being parked for it is found here. Of what people keep in Odoo nobody
 -- tells us: it is looked for again every minute.
 -- name: release_satisfied

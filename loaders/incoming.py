@@ -13,7 +13,18 @@ from transforms.changes import AnyChange, Delete, Invalid, TruncateAll, Upsert
 from transforms.record import record_id
 
 # What Odoo is driven by. The others are kept as 'recorded': data for later lanes and for the warehouse.
-DELIVERED_ENTITIES = frozenset({"product", "customer", "sales_order", "sales_order_line", "shipment", "shipment_line"})
+DELIVERED_ENTITIES = frozenset(
+    {
+        "product",
+        "customer",
+        "sales_order",
+        "sales_order_line",
+        "shipment",
+        "shipment_line",
+        "return",
+        "return_line",
+    }
+)
 # Only these can be what a parked record waits for by a lookup.
 _AWAITED = frozenset({"product", "sales_order", "sales_order_line"})
 

@@ -65,6 +65,11 @@ def order_driven(order_id: str) -> str:
     return f"{order_id}#driven"
 
 
+def order_shipped(order_id: str) -> str:
+    """A shipment of the order whose record id is `order_id`, carried out in Odoo: what its returns wait for."""
+    return f"{order_id}#shipped"
+
+
 def in_odoo(model: str, name: str) -> str:
     """Something that people keep in Odoo (a tax, a journal), by its name or code. It is looked for again now and then."""
     return f"odoo#{model}={name}"

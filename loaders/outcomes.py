@@ -91,6 +91,10 @@ class Outcomes:
         )
         self._released |= {due.record_id, due.canonical_id, lookups.order_driven(due.record_id)}
 
+    def happened(self, waits_for: str) -> None:
+        """What records may wait for, besides the delivery of a record, has happened."""
+        self._released.add(waits_for)
+
     def parked(self, due: Due, waits_for: str, why: str) -> None:
         """It refers to something that Odoo does not have yet. `why` names what, for people."""
         kind = ErrorKind.WAITING.value

@@ -21,16 +21,17 @@ WHERE left_at + make_interval(secs => %(grace_s)s) <= clock_timestamp() ORDER BY
 -- name: take
 SELECT record_ids FROM calls_under_way WHERE batch_id = %s FOR UPDATE SKIP LOCKED
 
--- All records of the things that the batch was about: another source's may have become the one that is delivered. Shipments are
--- claimed by their order (claims.sql).
+-- All records of the things that the batch was about: another source's may have become the one that is delivered. Shipments and
+-- returns are claimed by their order (claims.sql).
 -- name: touched
-SELECT o.record_id, o.entity, o.canonical_id, c.external_id, coalesce(orders.record_id, o.aggregate_id)
+SELECT o.record_id, o.entity, o.canonical_id, c.external_id, coalesce(orders.record_id, returned.aggregate_id, o.aggregate_id)
 FROM outbox o
 LEFT JOIN crosswalk c ON c.canonical_id = o.canonical_id
 LEFT JOIN outbox s ON o.entity IN ('shipment', 'shipment_line') AND s.entity = 'shipment'
     AND s.record_id = CASE o.entity WHEN 'shipment' THEN o.record_id ELSE o.aggregate_id END
 LEFT JOIN outbox orders ON orders.entity = 'sales_order' AND orders.source = s.payload ->> 'order_source'
     AND orders.payload ->> 'order_number' = s.payload ->> 'order_number'
+LEFT JOIN outbox returned ON o.entity = 'return_line' AND returned.record_id = o.aggregate_id
 WHERE o.canonical_id IN (SELECT canonical_id FROM outbox WHERE record_id = ANY(%s))
 
 -- name: claimable

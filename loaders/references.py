@@ -56,6 +56,17 @@ class ShippedOrder:
     reference: Reference
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownReturn:
+    """A return as the outbox has it. `order_id`: its order's record id."""
+
+    canonical_id: str
+    source: str
+    order_id: str
+    operation: str
+    payload: Mapping[str, Any]
+
+
 def records(connection: Connection, record_ids: Iterable[str]) -> dict[str, Reference]:
     """Return the known ones of these records, by record id."""
     wanted = list(set(record_ids))
@@ -141,6 +152,39 @@ def shipment_lines(connection: Connection, shipment_ids: Iterable[str]) -> dict[
     for shipment_id, _, payload in rows:
         found[shipment_id].append(payload)
     return found
+
+
+def returns(connection: Connection, record_ids: Iterable[str]) -> dict[str, KnownReturn]:
+    """Return the known ones of these returns."""
+    with translated("reading returns"):
+        rows = connection.execute(_sql("returns"), [list(set(record_ids))]).fetchall()
+        connection.commit()
+    return {
+        row[0]: KnownReturn(canonical_id=row[1], source=row[2], order_id=row[3], operation=row[4], payload=row[5])
+        for row in rows
+    }
+
+
+def return_lines(connection: Connection, return_ids: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the known lines of these returns, by the return's record id."""
+    with translated("reading return lines"):
+        rows = connection.execute(_sql("return_lines"), [list(set(return_ids))]).fetchall()
+        connection.commit()
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for return_id, payload in rows:
+        found[return_id].append(payload)
+    return found
+
+
+def substitute_lines(connection: Connection, line_ids: Iterable[str]) -> list[tuple[str, Reference]]:
+    """Return (order line, Odoo's line of what was sent in its place) for each substitute that Odoo has a line for."""
+    wanted = list(set(line_ids))
+    if not wanted:
+        return []
+    with translated("looking for substitutes"):
+        rows = connection.execute(_sql("substitute_lines"), [wanted]).fetchall()
+        connection.commit()
+    return [(row[0], Reference(canonical_id=row[1], status="delivered", odoo_id=row[2])) for row in rows]
 
 
 def payloads(connection: Connection, record_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:

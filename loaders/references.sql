@@ -59,3 +59,25 @@ GROUP BY l.record_id
 
 -- name: payloads
 SELECT record_id, payload FROM outbox WHERE record_id = ANY(%s)
+
+-- name: returns
+SELECT record_id, canonical_id, source, aggregate_id, operation, payload FROM outbox
+WHERE entity = 'return' AND record_id = ANY(%s) AND error_kind IS DISTINCT FROM 'invalid_record'
+
+-- name: return_lines
+SELECT aggregate_id, payload FROM outbox
+WHERE entity = 'return_line' AND aggregate_id = ANY(%s) AND operation = 'upsert' AND error_kind IS DISTINCT FROM 'invalid_record'
+ORDER BY arrival
+
+-- name: substitute_lines
+SELECT l.record_id, c.canonical_id, c.odoo_id
+FROM outbox l
+JOIN outbox o ON o.record_id = l.aggregate_id
+JOIN outbox s ON s.entity = 'shipment' AND s.payload ->> 'order_source' = o.source
+             AND s.payload ->> 'order_number' = o.payload ->> 'order_number'
+JOIN outbox sl ON sl.entity = 'shipment_line' AND sl.aggregate_id = s.record_id
+              AND sl.payload ->> 'substitutes_sku' IS NOT NULL
+              AND sl.payload ->> 'order_line_number' = l.payload ->> 'line_number'
+JOIN crosswalk c ON c.canonical_id = l.record_id || '_sub:' || (sl.payload ->> 'product_sku')
+WHERE l.record_id = ANY(%s)
+GROUP BY 1, 2, 3 ORDER BY 2

@@ -15,6 +15,7 @@ from config.errors import ErrorKind
 from loaders import lookups, references
 from loaders.claims import Due
 from loaders.outcomes import Binding
+from loaders.ready_orders import order_is_ready
 from loaders.references import OrderLine, Reference, ShippedOrder
 from loaders.shipped import Shipped, shipped
 from loaders.substitutions import replace_substituted
@@ -42,7 +43,7 @@ def deliver_shipments(work: Work, batch: Sequence[Due]) -> None:
     """Carry out what these shipments and shipment lines change; park, bury or retry what cannot be."""
     by_order = _by_order(work, batch)
     known = references.orders_by_number(work.connection, by_order)
-    confirmed = {name: due for name, due in by_order.items() if _order_is_ready(work, name, due, known.get(name))}
+    confirmed = {name: due for name, due in by_order.items() if _is_ready(work, name, due, known.get(name))}
     gathered = [one for one in _gather(work, confirmed, known) if _lines_are_ready(work, one)]
     replaced, missing = replace_substituted(work, gathered)
     acting = []
@@ -70,21 +71,9 @@ def _by_order(work: Work, batch: Sequence[Due]) -> dict[OrderName, list[Due]]:
     return grouped
 
 
-def _order_is_ready(work: Work, name: OrderName, due: Sequence[Due], order: ShippedOrder | None) -> bool:
-    if order is None:
-        _park(work, due, lookups.order_by_number(*name), "its order has not arrived")
-    elif order.reference.status == "duplicate":
-        for one in due:
-            work.outcomes.duplicate(one, "its order was sent before by the channel")
-    elif order.reference.operation == "delete":
-        # The order is cancelled in Odoo; there is nothing to carry out, and nothing that anybody could mend.
-        for one in due:
-            work.outcomes.delivered(one)
-    elif order.reference.status != "delivered" or not order.reference.is_bound:
-        _park(work, due, lookups.order_driven(order.record_id), "its order is not confirmed in Odoo yet")
-    else:
-        return True
-    return False
+def _is_ready(work: Work, name: OrderName, due: Sequence[Due], order: ShippedOrder | None) -> bool:
+    reference, order_id = (order.reference, order.record_id) if order is not None else (None, None)
+    return order_is_ready(work, due, reference, order_id, lookups.order_by_number(*name))
 
 
 def _gather(
@@ -124,6 +113,8 @@ def _transfer(one: OrderShipments, replaced: Mapping[str, Mapping[int, float]]) 
 def _settle(work: Work, acting: Sequence[OrderShipments], done: Mapping[int, Transfer]) -> None:
     for one in acting:
         transfer = done[one.order.reference.odoo_id or 0]
+        if transfer.refused is None and transfer.unsettled is None:
+            work.outcomes.happened(lookups.order_shipped(one.order.record_id))
         for due in one.due:
             if transfer.refused is not None:
                 work.outcomes.dead(due, transfer.refused)

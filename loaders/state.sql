@@ -211,3 +211,7 @@ ALTER TABLE outbox ADD CONSTRAINT outbox_status_check CHECK (status IN
     ('pending', 'parked', 'delivered', 'dead', 'linked', 'duplicate', 'recorded', 'resolved', 'waived'));
 CREATE INDEX outbox_closed ON outbox (status) WHERE status IN ('resolved', 'waived');
 CREATE INDEX outbox_invalid ON outbox (mapping) WHERE status = 'dead' AND error_kind = 'invalid_record';
+
+-- name: version_6
+-- A return's lines are looked for by it, and an order's returns by the order.
+CREATE INDEX outbox_returns ON outbox (aggregate_id) WHERE entity IN ('return', 'return_line');

@@ -20,6 +20,7 @@ from loaders.orders import deliver_orders
 from loaders.partners import deliver_partners
 from loaders.products import deliver_products, ensure_services
 from loaders.shipments import deliver_shipments
+from loaders.stock.returns import deliver_returns
 from loaders.work import Work
 
 _BATCHES_A_ROUND = 2
@@ -76,6 +77,7 @@ def delivery_steps(batch_records: int, policies: Policies | None = None) -> list
         ("lines", Domain.ORDERS, lambda c, n: c.records("sales_order_line", "load", n), lines_of_services),
         ("order states", Domain.ORDERS, lambda c, n: c.records("sales_order", "state", n), drive_orders),
         ("shipments", Domain.SHIPMENTS, lambda c, n: c.shipments(n), deliver_shipments),
+        ("returns", Domain.RETURNS, lambda c, n: c.returns(n), deliver_returns),
     ]
     steps = [
         Step(name=name, domain=domain, claim=claim, act=act, largest=batch_records, limit=batch_records)

@@ -20,6 +20,12 @@ _SMALLEST = 0.005  # Odoo keeps quantities to two decimals
 _LINE_FIELDS = ("order_id", "qty_delivered", "qty_delivered_method", "product_uom_qty", "state")
 _MOVE_FIELDS = ("sale_line_id", "picking_id", "product_uom_qty", "quantity", "picked", "state")
 _AT_ONCE = 50
+_CAME_BACK = (
+    ["state", "=", "done"],
+    ["origin_returned_move_id", "!=", False],
+    ["to_refund", "=", True],
+    ["location_id.usage", "=", "customer"],
+)
 
 Row = dict[str, Any]
 
@@ -142,9 +148,12 @@ class _Plan:
 
 
 def _lines(work: Work, order_ids: Iterable[int]) -> dict[int, Row]:
-    """Return all lines of these orders by id."""
+    """Return all lines of these orders by id. What has been shipped and came back has been delivered here: it left once."""
     rows = work.client.search_read(LINE, [["order_id", "in", list(order_ids)]], _LINE_FIELDS)
-    return {row["id"]: row for row in rows}
+    lines = {row["id"]: row for row in rows}
+    for move in work.client.search_read(MOVE, [["sale_line_id", "in", list(lines)], *_CAME_BACK], _MOVE_FIELDS):
+        lines[move["sale_line_id"][0]]["qty_delivered"] += move["quantity"]
+    return lines
 
 
 def _open_moves(work: Work, lines: Mapping[int, Row]) -> list[Row]:

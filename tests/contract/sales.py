@@ -8,6 +8,7 @@ from typing import Any
 from tests.contract.client import Odoo, Values
 
 LINE = "order_line/id order_line/product_id/id order_line/product_uom_qty order_line/price_unit order_line/tax_id/id"
+_CODES = {"mug": "MUG", "pot": "POT", "freight": "FRT", "stored": "STO"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,3 +72,17 @@ class Sales:
     def validate(self, picking: int, **context: Any) -> Any:
         """Ship a transfer."""
         return self.odoo.call("stock.picking", "button_validate", [picking], context={"skip_sms": True, **context})
+
+    def count(self, product: str, quantity: float) -> None:
+        """Count `quantity` of a product in the warehouse."""
+        odoo = self.odoo
+        place = odoo.find("stock.location", ["complete_name", "=", "WH/Stock"])[0]["id"]
+        values = {"product_id": self.product(product), "location_id": place, "inventory_quantity": quantity}
+        counted = odoo.call("stock.quant", "create", values, context={"inventory_mode": True})
+        assert odoo.call("stock.quant", "action_apply_inventory", [counted]) is None
+
+    def product(self, key: str) -> int:
+        """The id of one of the products."""
+        code = f"{_CODES[key]}-{self.odoo.prefix}"
+        found: int = self.odoo.find("product.product", ["default_code", "=", code])[0]["id"]
+        return found

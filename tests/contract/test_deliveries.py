@@ -149,7 +149,7 @@ def test_what_is_not_in_stock_waits_until_it_is_reserved(sales: Sales) -> None:
     assert picking["state"] == "confirmed"
     fault = sales.odoo.fault_of("stock.picking", "button_validate", [picking["id"]], context={"skip_sms": True})
     assert fault["message"].startswith("You cannot validate a transfer if no quantities are reserved.")
-    _count(sales, 10)
+    sales.count("stored", 10)
     assert sales.odoo.call("stock.picking", "action_assign", [picking["id"]]) is True
     assert sales.pickings(order)[0]["state"] == "assigned"
     assert sales.validate(picking["id"]) is True
@@ -158,19 +158,9 @@ def test_what_is_not_in_stock_waits_until_it_is_reserved(sales: Sales) -> None:
 
 
 def test_stock_that_is_short_is_reserved_in_part(sales: Sales) -> None:
-    _count(sales, 2)
+    sales.count("stored", 2)
     order = sales.order("o", ("stored", "3", "7"))
     [move] = sales.moves(order)
     assert (move["state"], move["quantity"]) == ("partially_available", 2.0)
     assert sales.validate(sales.pickings(order)[0]["id"], skip_backorder=True) is True
     assert [one["state"] for one in sales.pickings(order)] == ["done", "confirmed"]
-
-
-def _count(sales: Sales, quantity: float) -> None:
-    """Count `quantity` of the stored product in the warehouse."""
-    odoo = sales.odoo
-    product = odoo.find("product.product", ["default_code", "=", f"STO-{odoo.prefix}"])[0]["id"]
-    place = odoo.find("stock.location", ["complete_name", "=", "WH/Stock"])[0]["id"]
-    values = {"product_id": product, "location_id": place, "inventory_quantity": quantity}
-    counted = odoo.call("stock.quant", "create", values, context={"inventory_mode": True})
-    assert odoo.call("stock.quant", "action_apply_inventory", [counted]) is None

@@ -83,7 +83,7 @@ def ship(env: Env, picking_ids: Sequence[int], *, without_backorder: Sequence[in
     _cancel_empty(env, picking_ids, closing)
     leaving = _leaving(env, picking_ids)
     _split(env, [move for move, picking in leaving if picking in set(others)])
-    _done(env, [move for move, _ in leaving])
+    finish(env, [move for move, _ in leaving])
     shipped = {picking for _, picking in leaving}
     _backorder(env, [one for one in others if one in shipped])
     reservation.refresh_pickings(env, picking_ids)
@@ -120,7 +120,8 @@ def _split(env: Env, moves: Sequence[int]) -> None:
     )
 
 
-def _done(env: Env, moves: Sequence[int]) -> None:
+def finish(env: Env, moves: Sequence[int]) -> None:
+    """Moves are done, and their goods where they went."""
     params = {"ids": list(moves), "uid": env.uid, "now": env.now, "second": env.second}
     env.rows(_QUANTS, params)
     env.rows(

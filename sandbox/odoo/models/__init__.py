@@ -14,6 +14,7 @@ from sandbox.odoo.models import (
     sale_order,
     stock,
     stock_move,
+    stock_return,
 )
 from sandbox.odoo.orm.delegation import delegated_fields
 from sandbox.odoo.orm.fields import declared_fields
@@ -29,6 +30,7 @@ MODELS: tuple[type[Model], ...] = (
     *stock.MODELS,
     picking.Picking,
     stock_move.Move,
+    *stock_return.MODELS,
     sale_order.Order,
     sale_line.Line,
 )

@@ -92,3 +92,20 @@ CREATE TABLE stock_quant (
     accounting_date date
 );
 CREATE INDEX ON stock_quant (product_id, location_id);
+
+CREATE TABLE stock_return_picking (
+    id serial PRIMARY KEY, picking_id integer, create_uid integer, write_uid integer, create_date timestamp,
+    write_date timestamp
+);
+CREATE TABLE stock_return_picking_line (
+    id serial PRIMARY KEY, product_id integer NOT NULL, wizard_id integer, move_id integer, create_uid integer,
+    write_uid integer, quantity numeric NOT NULL, create_date timestamp, write_date timestamp, to_refund boolean
+);
+
+CREATE TABLE stock_scrap (
+    id serial PRIMARY KEY, company_id integer NOT NULL, product_id integer NOT NULL, product_uom_id integer NOT NULL,
+    lot_id integer, package_id integer, owner_id integer, picking_id integer, location_id integer NOT NULL,
+    scrap_location_id integer NOT NULL, create_uid integer, write_uid integer, name varchar NOT NULL, origin varchar,
+    state varchar, scrap_qty numeric NOT NULL, should_replenish boolean, date_done timestamp, create_date timestamp,
+    write_date timestamp
+);

@@ -46,7 +46,9 @@ INSERT INTO stock_location (id, name, complete_name, usage, location_id, company
     (5, 'Customers', 'Partners/Customers', 'customer', 2, NULL, '2/5/', true, NULL),
     (7, 'WH', 'WH', 'view', 1, 1, '1/7/', true, 1),
     (8, 'Stock', 'WH/Stock', 'internal', 7, 1, '1/7/8/', true, 1),
-    (14, 'Inventory adjustment', 'Virtual Locations/Inventory adjustment', 'inventory', 3, 1, '3/14/', true, NULL);
+    (14, 'Inventory adjustment', 'Virtual Locations/Inventory adjustment', 'inventory', 3, 1, '3/14/', true, NULL),
+    (16, 'Scrap', 'Virtual Locations/Scrap', 'inventory', 3, 1, '3/16/', true, NULL);
+UPDATE stock_location SET scrap_location = id = 16;
 INSERT INTO stock_warehouse (id, name, code, company_id, partner_id, view_location_id, lot_stock_id, sequence,
                              in_type_id, out_type_id, int_type_id, reception_steps, delivery_steps, active)
     VALUES (1, 'My Company', 'WH', 1, 1, 7, 8, 10, 1, 2, 7, 'one_step', 'ship_only', true);
@@ -55,6 +57,7 @@ INSERT INTO stock_picking_type (id, name, code, sequence_code, sequence, warehou
     (1, '{"en_US": "Receipts"}', 'incoming', 'IN', 1, 1, 1, 4, 8, 'at_confirm', 'ask', 'direct', true),
     (2, '{"en_US": "Delivery Orders"}', 'outgoing', 'OUT', 5, 1, 1, 8, 5, 'at_confirm', 'ask', 'direct', true),
     (7, '{"en_US": "Internal Transfers"}', 'internal', 'INT', 2, 1, 1, 8, 8, 'at_confirm', 'ask', 'direct', true);
+UPDATE stock_picking_type SET return_picking_type_id = 3 - id WHERE id IN (1, 2);
 
 INSERT INTO account_account (id, account_type, code_store, name, reconcile, deprecated) VALUES
     (7, 'asset_receivable', '{"1": "121000"}', '{"en_US": "Account Receivable"}', true, false),
@@ -78,6 +81,7 @@ CREATE SEQUENCE ir_sequence_sale_order;
 CREATE SEQUENCE ir_sequence_picking_1;
 CREATE SEQUENCE ir_sequence_picking_2;
 CREATE SEQUENCE ir_sequence_picking_7;
+CREATE SEQUENCE ir_sequence_stock_scrap;
 
 INSERT INTO ir_model_data (module, name, model, res_id, noupdate)
 SELECT split_part(xid, '.', 1), split_part(xid, '.', 2), model, res_id, true
