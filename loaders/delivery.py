@@ -32,6 +32,8 @@ from loaders.odoo_names import OdooNames
 from loaders.outcomes import Outcomes
 from loaders.rechecks import Rechecks
 from loaders.service_levels import ServiceLevels
+from loaders.shadow.adoption import guarded, went_live
+from loaders.shadow.step import compare
 from loaders.state import connect, prepare
 from loaders.steps import Step, delivery_steps
 from loaders.work import Work
@@ -100,6 +102,7 @@ class Deliverer:
         self._service_levels = ServiceLevels(self._policies)
         self._circuit = Circuit(delivery.retry_first_s, delivery.retry_longest_s)
         self._connections: _Connections | None = None
+        self._compared = True  # whether anything was ever compared in shadow mode
         self._swept_at = float("-inf")
         self._arrived = threading.Event()
 
@@ -155,7 +158,7 @@ class Deliverer:
 
     def anything_left(self) -> bool:
         """Whether anything can still be delivered: what waits for its source's snapshot can't, nor what is held."""
-        return self._backlog.anything_left(self._gates.closed_entities())
+        return self._backlog.anything_left(self._gates.entities(Mode.HELD))
 
     def status(self) -> dict[str, Any]:
         """Whether Odoo is called, which domains are held, and the ages at delivery by domain, as JSON values."""
@@ -182,6 +185,7 @@ class Deliverer:
                 connect(self._state, application_name=f"causeway delivery {use}") for use in ("state", "claims")
             )
             rechecks = Rechecks(state, held, grace_s=self._odoo.timeout_s)
+            self._compared = went_live(state, self._gates.entities(Mode.LIVE, Mode.HELD))
             self._connections = _Connections(state=state, held=held, claims=Claims(held), rechecks=rechecks)
         return self._connections
 
@@ -216,7 +220,7 @@ class Deliverer:
         batch_id = connections.rechecks.begin(batch)
         carried_out = self._client.carried_out
         try:
-            step.act(work, batch)
+            self._carry_out(step, work, batch)
         except CausewayError as error:
             if error.kind is not ErrorKind.UNKNOWN_OUTCOME and self._client.carried_out == carried_out:
                 # Odoo was told nothing. Without this an Odoo that is away would leave a batch behind with every attempt.
@@ -235,6 +239,15 @@ class Deliverer:
         took_ms = (time.monotonic() - started) * 1000
         logger.debug("{}: {} records in {:.0f} ms: {}", step.name, len(batch), took_ms, dict(work.outcomes.counts))
         return work.outcomes.counts
+
+    def _carry_out(self, step: Step, work: Work, batch: Sequence[Due]) -> None:
+        """Write, or in shadow mode compare."""
+        if self._gates.mode(step.domain) is Mode.SHADOW:
+            compare(work, batch)
+            return
+        writing = guarded(work, batch) if self._compared else batch
+        if writing:
+            step.act(work, writing)
 
     def _blame(self, step: Step, connections: _Connections, batch: Sequence[Due], error: CausewayError) -> None:
         """Count an attempt against a record that was on its way alone; else let the step take fewer next time."""

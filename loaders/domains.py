@@ -92,10 +92,10 @@ class DomainGates:
             connection.commit()
         self._worked_off |= {domain.value: now for domain in closing}
 
-    def closed_entities(self) -> list[str]:
-        """Return the entities of the domains that are held: nothing of them is going to be delivered."""
-        held = (domain for domain in Domain if self.mode(domain) is Mode.HELD)
-        return [entity for domain in held for entity in ENTITIES_OF.get(domain, ())]
+    def entities(self, *modes: Mode) -> list[str]:
+        """Return the entities of the domains that are in one of these modes."""
+        found = (domain for domain in Domain if self.mode(domain) in modes)
+        return [entity for domain in found for entity in ENTITIES_OF.get(domain, ())]
 
     def _scheduled(self) -> Iterable[Domain]:
         if self._at_once:

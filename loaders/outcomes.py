@@ -129,6 +129,11 @@ class Outcomes:
         self._settled.append(_Settled(due=due, status="duplicate", stage="load", error=words))
         self.counts["duplicate"] += 1
 
+    def shadowed(self, due: Due) -> None:
+        """It was compared with what Odoo holds; nothing was written."""
+        self._settled.append(_Settled(due=due, status="shadowed", stage="load"))
+        self.counts["shadowed"] += 1
+
     @property
     def settled_ids(self) -> set[str]:
         """Record ids with an outcome."""

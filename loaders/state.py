@@ -21,7 +21,7 @@ from config.errors import CausewayError, ErrorKind
 from config.settings import StateSettings
 from loaders.named_sql import statements
 
-VERSION = 6
+VERSION = 7
 _CREATION_LOCK = 0x0CA5_EA11  # any number of our own: two processes must not create the tables at once
 _WRITER_LOCK = 0x0CA5_EA12
 

@@ -215,3 +215,21 @@ CREATE INDEX outbox_invalid ON outbox (mapping) WHERE status = 'dead' AND error_
 -- name: version_6
 -- A return's lines are looked for by it, and an order's returns by the order.
 CREATE INDEX outbox_returns ON outbox (aggregate_id) WHERE entity IN ('return', 'return_line');
+
+-- name: version_7
+ALTER TABLE outbox DROP CONSTRAINT outbox_status_check;
+ALTER TABLE outbox ADD CONSTRAINT outbox_status_check CHECK (status IN
+    ('pending', 'parked', 'delivered', 'dead', 'linked', 'duplicate', 'recorded', 'resolved', 'waived', 'shadowed'));
+CREATE INDEX outbox_shadowed ON outbox (entity) WHERE status = 'shadowed';
+
+-- What a record of a domain in shadow mode was found to be in Odoo.
+CREATE TABLE shadow (
+    record_id   text PRIMARY KEY,
+    entity      text NOT NULL,
+    model       text,
+    odoo_id     integer,
+    matched_by  text,
+    verdict     text NOT NULL CHECK (verdict IN ('same', 'differs', 'missing', 'ambiguous', 'not_compared')),
+    differences jsonb NOT NULL,                         -- field -> [ours, Odoo's]
+    compared_at timestamptz NOT NULL
+);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import uuid4
 
 from sandbox.odoo.orm.environment import Env
 
@@ -30,3 +31,17 @@ def register(env: Env, model: str, named: Sequence[tuple[str, int]]) -> None:
             "ids": [one for _, one in named],
         },
     )
+
+
+def ensure_names(env: Env, model: str, ids: Sequence[int]) -> list[str]:
+    """The external ids of records, in order; one of the module __export__ is made for each that has none."""
+    found = (
+        "SELECT res_id, module || '.' || name FROM ir_model_data WHERE model = %s AND res_id = ANY(%s) ORDER BY id DESC"
+    )
+    names = env.pairs(found, (model, list(ids)))
+    missing = [
+        (f"__export__.{model.replace('.', '_')}_{one}_{uuid4().hex[:8]}", one) for one in ids if one not in names
+    ]
+    register(env, model, missing)
+    names |= {one: name for name, one in missing}
+    return [names[one] for one in ids]
