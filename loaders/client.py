@@ -51,12 +51,20 @@ class OdooClient:
         self._connection = HttpConnection(settings.url)
         self._odoo: Any = None
         self._logged_in = False
+        self._user_id = 0
         self.carried_out = 0  # calls that change things, of which Odoo has said that they are done
 
     @property
     def version(self) -> str:
         """Odoo's version, e.g. ``18.0``."""
         return str(self._connected().version)
+
+    @property
+    def user_id(self) -> int:
+        """The user's id in Odoo; logs in if that has not been done. Raises OdooError."""
+        if not self._logged_in:
+            self.login()
+        return self._user_id
 
     def login(self) -> None:
         """Open a web session. Raises OdooError: AUTHENTICATION, SETTINGS (no such database), CONNECTION, ..."""
@@ -68,7 +76,7 @@ class OdooClient:
             raise OdooError(
                 ErrorKind.AUTHENTICATION, "Odoo refuses the login.", hint="Check odoo.user and odoo.password."
             )
-        self._logged_in = True
+        self._logged_in, self._user_id = True, result["uid"]
 
     @property
     def dialect(self) -> Dialect:

@@ -1,6 +1,5 @@
-"""Order lines, as sale.order.line, with explicit price and discount, and no tax.
+"""Order lines, as sale.order.line, with explicit price, discount and tax (order_terms).
 
-Taxes: an empty tax cell keeps Odoo's default tax off the line, so that the order's untaxed amount is what the channel says.
 The price goes with every load: given on create only, Odoo takes it for the list price's and recomputes it with the quantity
 (technical_price_unit, sale/models/sale_order_line.py). Odoo adjusts the moves of a confirmed order by itself.
 """
@@ -10,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from loaders import references
 from loaders.bisection import each_or_refused
 from loaders.claims import Due
 from loaders.line_products import LineProducts
 from loaders.load import LoadRow
+from loaders.order_terms import Missing, company_of, line_cells
 from loaders.references import Reference
 from loaders.work import Prepared, Work, load_prepared
 
@@ -36,8 +37,13 @@ def deliver_lines(work: Work, batch: Sequence[Due]) -> None:
     for due in live:
         if _waits(work, due, orders.get(due.aggregate_id), products):
             continue
+        terms = line_cells(work, due.source, due.payload)
+        if isinstance(terms, Missing):
+            work.outcomes.missing(due, terms.waits_for, terms.why)
+            continue
         cells = _cells(work, due, orders[due.aggregate_id], products, substituted.get(due.record_id, Decimal(0)))
-        prepared.append(Prepared(due=due, row=LoadRow(cells=cells), bound=own.get(due.record_id)))
+        row = LoadRow(cells=cells | terms, company_id=company_of(work, due.source))
+        prepared.append(Prepared(due=due, row=row, bound=own.get(due.record_id)))
     for one, odoo_id in load_prepared(work, MODEL, prepared):
         work.outcomes.delivered(one.due, model=MODEL, odoo_id=odoo_id)
 
@@ -65,11 +71,16 @@ def _cells(work: Work, due: Due, order: Reference, products: LineProducts, subst
         "product_id/id": products.external_id(due.source, payload),
         "name": products.name(due.source, payload),
         "product_uom_qty": str(Decimal(payload["quantity"]) - substituted),
-        "price_unit": payload["unit_price"],
         "discount": payload["discount_percent"],
-        "tax_id/id": "",
         "sequence": str(payload["line_number"]),
-    }
+    } | _freight_mark(work, payload)
+
+
+def _freight_mark(work: Work, payload: Mapping[str, Any]) -> dict[str, str]:
+    """Freight is marked as such where Odoo knows the mark: with its app `delivery` (delivery/models/sale_order_line.py)."""
+    if not work.names.has_field(MODEL, "is_delivery"):
+        return {}
+    return {"is_delivery": "1" if payload["kind"] == "freight" else ""}
 
 
 def _take_back(

@@ -8,7 +8,7 @@ blamed row is only suspect: it is loaded alone, which settles the matter and giv
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +21,14 @@ _RACE_ATTEMPTS = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadRow:
-    """One record to load: `cells` by column; the column `id` is its external id with its prefix."""
+    """One record to load: `cells` by column; the column `id` is its external id with its prefix.
+
+    `first`: cells that a record is made with, and that are never sent again. `company_id`: the company that it is made in.
+    """
 
     cells: Mapping[str, str]
+    first: Mapping[str, str] = field(default_factory=dict)
+    company_id: int | None = None
 
     @property
     def external_id(self) -> str:
@@ -31,7 +36,7 @@ class LoadRow:
 
     @property
     def digest(self) -> str:
-        """Digest of the cells: what has not changed is not sent again."""
+        """Digest of the cells, without the first ones: what has not changed is not sent again."""
         text = "\x1f".join(f"{name}\x1e{value}" for name, value in sorted(self.cells.items()))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -50,13 +55,22 @@ def load(
     rows: Sequence[LoadRow],
     *,
     batch_records: int,
-    context: Mapping[str, Any] | None = None,
 ) -> Loaded:
-    """Load rows that have the same columns. Raises OdooError for what is not one row's fault (lost, throttled, ...)."""
+    """Load rows, those with the same columns and company together. Raises OdooError for what is not one row's fault (lost, ...)."""
     loaded = Loaded()
-    for start in range(0, len(rows), batch_records):
-        _Loading(client, model, context, loaded).load(rows[start : start + batch_records])
+    for company_id, alike in _alike(rows):
+        context = {"allowed_company_ids": [company_id]} if company_id else None
+        for start in range(0, len(alike), batch_records):
+            _Loading(client, model, context, loaded).load(alike[start : start + batch_records])
     return loaded
+
+
+def _alike(rows: Sequence[LoadRow]) -> Iterator[tuple[int | None, list[LoadRow]]]:
+    groups: dict[tuple[Any, ...], list[LoadRow]] = {}
+    for row in rows:
+        groups.setdefault((row.company_id, *row.cells, *row.first), []).append(row)
+    for (company_id, *_), alike in groups.items():
+        yield company_id, alike
 
 
 class _Loading:
@@ -89,8 +103,8 @@ class _Loading:
 
     def _call(self, rows: Sequence[LoadRow]) -> list[dict[str, Any]]:
         """Load these rows; return the messages that kept them out, none when all are in."""
-        columns = list(rows[0].cells)
-        matrix = [[row.cells[column] for column in columns] for row in rows]
+        columns = [*rows[0].cells, *rows[0].first]
+        matrix = [[*row.cells.values(), *row.first.values()] for row in rows]
         for _ in range(_RACE_ATTEMPTS):
             try:
                 reply = self._client.call(self._model, "load", [columns, matrix], context=self._context)

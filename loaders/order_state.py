@@ -1,7 +1,8 @@
 """The state of an order that is in Odoo: confirmed or cancelled as the channel says.
 
 Contract: every action reads Odoo's state first, acts only on the difference and reads again, so a repeated one does no harm.
-An order is confirmed only when all its known lines are in Odoo; else it waits for what the first missing line waits for.
+An order is confirmed only when all its known lines are in Odoo; else it waits for what the first missing line waits for. Nor is
+it when its figures differ from the channel's and the policies hold or reject that (differences).
 action_confirm overwrites date_order with now (sale/models/sale_order.py, _prepare_confirmation_values): it is written again.
 """
 
@@ -9,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from loaders import lookups, references
+from loaders import differences, lookups, references
 from loaders.bisection import each_or_refused
 from loaders.claims import Due
+from loaders.differences import differing
 from loaders.load import LoadRow, load
 from loaders.references import OrderLine
 from loaders.work import Work
@@ -41,12 +44,13 @@ def drive_orders(work: Work, batch: Sequence[Due]) -> None:
             work.outcomes.load_again(due)
         else:
             ready[odoo_id] = due
-    refused = _bring(work, ready)
+    refused, noted = _bring(work, ready)
     for odoo_id, due in ready.items():
         if odoo_id in refused:
             work.outcomes.dead(due, refused[odoo_id])
         else:
-            work.outcomes.delivered(due, model=MODEL, odoo_id=odoo_id, cancelled=due.payload["status"] == "cancelled")
+            cancelled = due.payload["status"] == "cancelled"
+            work.outcomes.delivered(due, model=MODEL, odoo_id=odoo_id, cancelled=cancelled, words=noted.get(odoo_id))
 
 
 def cancel_in_odoo(work: Work, ids: Sequence[int]) -> dict[int, str]:
@@ -77,9 +81,9 @@ def _waits_for(due: Due, lines: Sequence[OrderLine]) -> tuple[str, str] | None:
     return None
 
 
-def _bring(work: Work, ready: Mapping[int, Due]) -> dict[int, str]:
-    """Confirm and cancel; return Odoo's words for each order that it refuses."""
-    rows = work.client.read_by_id(MODEL, list(ready), ["state"])
+def _bring(work: Work, ready: Mapping[int, Due]) -> tuple[dict[int, str], dict[int, str]]:
+    """Confirm and cancel; return the words for each order that is refused, and those to note on orders that are not."""
+    rows = work.client.read_by_id(MODEL, list(ready), ["state", *differences.FIELDS])
     refused = {odoo_id: "The order is gone from Odoo." for odoo_id in ready if odoo_id not in rows}
     wanted = {odoo_id: due for odoo_id, due in ready.items() if odoo_id in rows}
     cancelled = [odoo_id for odoo_id, due in wanted.items() if due.payload["status"] == "cancelled"]
@@ -91,10 +95,30 @@ def _bring(work: Work, ready: Mapping[int, Due]) -> dict[int, str]:
         if rows[odoo_id]["state"] == "sale"
     }
     refused |= cancel_in_odoo(work, cancelled)
-    refused |= _reopen(work, [i for i in (*confirmed, *drafts) if rows[i]["state"] == "cancel"])
+    held, noted = _compare(work, {i: wanted[i] for i in confirmed}, rows)
+    refused |= held
+    refused |= _reopen(work, [i for i in (*confirmed, *drafts) if rows[i]["state"] == "cancel" and i not in held])
     acting = [i for i in confirmed if rows[i]["state"] in (*_OPEN, "cancel") and i not in refused]
     refused |= each_or_refused(lambda some: work.client.call(MODEL, "action_confirm", [some]), acting)
-    return refused | _verify(work, {i: wanted[i] for i in confirmed if i not in refused})
+    return refused | _verify(work, {i: wanted[i] for i in confirmed if i not in refused}), noted
+
+
+def _compare(
+    work: Work, confirmed: Mapping[int, Due], rows: Mapping[int, Mapping[str, Any]]
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Hold and reject what the policies say; return their words, and those to note on the orders that go on."""
+    held, noted, rejected = {}, {}, []
+    for odoo_id, due in confirmed.items():
+        found = differing(work.channel(due.source), due.payload, rows[odoo_id])
+        if found is None:
+            continue
+        if found.beyond == "write" or rows[odoo_id]["state"] == "sale":
+            noted[odoo_id] = found.words
+            continue
+        held[odoo_id] = found.words
+        if found.beyond == "reject":
+            rejected.append(odoo_id)
+    return held | cancel_in_odoo(work, rejected), noted
 
 
 def _reopen(work: Work, ids: Sequence[int]) -> dict[int, str]:

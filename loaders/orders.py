@@ -13,6 +13,7 @@ from loaders.claims import Due
 from loaders.line_products import LineProducts
 from loaders.load import LoadRow
 from loaders.order_state import cancel_in_odoo, ordered_at
+from loaders.order_terms import Missing, company_of, line_cells, order_terms
 from loaders.references import OrderLine, Reference
 from loaders.work import Prepared, Work, load_prepared
 
@@ -28,11 +29,11 @@ def deliver_orders(work: Work, batch: Sequence[Due]) -> None:
     prepared = []
     for due in live:
         missing = _missing_partner(due, known) or blocked.get(due.record_id)
-        if missing is not None:
-            work.outcomes.parked(due, *missing)
+        row = missing or _row(work, due, known)
+        if isinstance(row, Missing):
+            work.outcomes.missing(due, row.waits_for, row.why)
         else:
-            bound = known.get(due.canonical_id)
-            prepared.append(Prepared(due=due, row=LoadRow(cells=_cells(work, due, known)), bound=bound))
+            prepared.append(Prepared(due=due, row=row, bound=known.get(due.canonical_id)))
     for one, _ in load_prepared(work, MODEL, prepared):
         work.outcomes.loaded(one.due)
 
@@ -58,34 +59,49 @@ def _is_bound(due: Due, known: Mapping[str, Reference]) -> bool:
     return due.canonical_id in known and known[due.canonical_id].is_bound
 
 
-def _missing_partner(due: Due, known: Mapping[str, Reference]) -> tuple[str, str] | None:
+def _missing_partner(due: Due, known: Mapping[str, Reference]) -> Missing | None:
     """Return what the order waits for and why, if a partner is not in Odoo."""
     for what, identifier in (("customer", _customer(due)), ("delivery address", _address(due))):
         reference = known.get(identifier) if identifier else None
         if identifier and (reference is None or not reference.is_bound):
-            return (reference.canonical_id if reference else identifier), f"its {what} is not in Odoo yet"
+            waits_for = reference.canonical_id if reference else identifier
+            return Missing(waits_for=waits_for, why=f"its {what} is not in Odoo yet")
     return None
 
 
-def _blocked_by_lines(work: Work, orders: Sequence[Due]) -> dict[str, tuple[str, str]]:
-    """Return, by order, what the first line that cannot go to Odoo yet waits for."""
+def _blocked_by_lines(work: Work, orders: Sequence[Due]) -> dict[str, Missing]:
+    """Return, by order, what the first line lacks that cannot go to Odoo."""
     if not orders:
         return {}
     lines = references.order_lines(work.connection, [due.record_id for due in orders])
     products = LineProducts(work, [(line.source, line.payload) for group in lines.values() for line in group])
     blocked = {}
     for order_id, group in lines.items():
-        waiting = next(filter(None, (_line_waits(products, line) for line in group)), None)
+        waiting = next(filter(None, (_line_lacks(work, products, line) for line in group)), None)
         if waiting is not None:
             blocked[order_id] = waiting
     return blocked
 
 
-def _line_waits(products: LineProducts, line: OrderLine) -> tuple[str, str] | None:
+def _line_lacks(work: Work, products: LineProducts, line: OrderLine) -> Missing | None:
+    called = f"its line {line.record_id}"
     if line.status == "dead":
-        return line.record_id, f"its line {line.record_id} is a dead letter"
+        return Missing(waits_for=line.record_id, why=f"{called} is a dead letter")
     missing = products.missing(line.source, line.payload)
-    return (missing, f"its line {line.record_id} waits for {missing}") if missing else None
+    if missing:
+        return Missing(waits_for=missing, why=f"{called} waits for {missing}")
+    terms = line_cells(work, line.source, line.payload)
+    return Missing(waits_for=terms.waits_for, why=f"{called}: {terms.why}") if isinstance(terms, Missing) else None
+
+
+def _row(work: Work, due: Due, known: Mapping[str, Reference]) -> LoadRow | Missing:
+    cells = _cells(work, due, known)
+    if _is_bound(due, known):
+        return LoadRow(cells=cells, company_id=company_of(work, due.source))
+    terms = order_terms(work, due.source, due.payload["currency"])
+    if isinstance(terms, Missing):
+        return terms
+    return LoadRow(cells=cells, first=terms.cells, company_id=terms.company_id)
 
 
 def _cells(work: Work, due: Due, known: Mapping[str, Reference]) -> dict[str, str]:

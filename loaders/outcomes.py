@@ -80,14 +80,21 @@ class Outcomes:
         self._settled.append(_Settled(due=due, status="pending", stage="load"))
 
     def delivered(
-        self, due: Due, *, model: str | None = None, odoo_id: int | None = None, cancelled: bool = False
+        self,
+        due: Due,
+        *,
+        model: str | None = None,
+        odoo_id: int | None = None,
+        cancelled: bool = False,
+        words: str | None = None,
     ) -> None:
-        """Odoo has all of it."""
+        """Odoo has all of it. `words`: what somebody should know all the same; they stay with the delivery."""
         self._settle(
             _Settled(due=due, status="delivered", stage="load"),
             "cancelled" if cancelled else "delivered",
             model,
             odoo_id,
+            words,
         )
         self._released |= {due.record_id, due.canonical_id, lookups.order_driven(due.record_id)}
 
@@ -107,6 +114,13 @@ class Outcomes:
             due=due, status="dead", stage=due.stage, error_kind=kind.value, error=words, attempts=due.attempts
         )
         self._settle(settled, "dead")
+
+    def missing(self, due: Due, waits_for: str | None, why: str) -> None:
+        """It lacks something: it waits for that, or is dead where no waiting helps."""
+        if waits_for is None:
+            self.dead(due, why)
+        else:
+            self.parked(due, waits_for, why)
 
     def retried(self, due: Due, words: str, *, kind: ErrorKind, wait_s: float) -> None:
         """It failed in a way that may pass: due again after `wait_s` seconds, a dead letter after the last attempt."""
@@ -148,9 +162,16 @@ class Outcomes:
             connection.commit()
         failpoint("delivery.after_recorded")
 
-    def _settle(self, settled: _Settled, outcome: str, model: str | None = None, odoo_id: int | None = None) -> None:
+    def _settle(
+        self,
+        settled: _Settled,
+        outcome: str,
+        model: str | None = None,
+        odoo_id: int | None = None,
+        words: str | None = None,
+    ) -> None:
         self._settled.append(settled)
-        self._log.append((settled.due.record_id, outcome, model, odoo_id, settled.error, self._started))
+        self._log.append((settled.due.record_id, outcome, model, odoo_id, settled.error or words, self._started))
         self.counts[outcome] += 1
 
     def _write_all(self, connection: Connection) -> None:

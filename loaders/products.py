@@ -1,13 +1,14 @@
 """Products, as product.product (three times faster to load than product.template, which it brings along).
 
-Freight, discount, fee and manual lines need a product too: four service products of the bridge's own.
+Freight, discounts, promotions, gift cards, fees and manual lines need a product too: service products of the bridge's own.
+A unit is Odoo's own of the same meaning, unless the channel's policy names another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loaders import references
+from loaders import lookups, references
 from loaders.archive import archive_deleted
 from loaders.claims import Due
 from loaders.load import LoadRow, load
@@ -17,7 +18,14 @@ from loaders.work import Prepared, Work, load_prepared
 MODEL = "product.product"
 _UNITS = {"unit": "uom.product_uom_unit", "dozen": "uom.product_uom_dozen", "kg": "uom.product_uom_kgm"}
 # Lines of these kinds name no product of the channel: kind -> name of the bridge's product.
-SERVICES = {"freight": "Freight", "discount": "Discount", "fee": "Fee", "manual": "Other charges"}
+SERVICES = {
+    "freight": "Freight",
+    "discount": "Discount",
+    "promotion": "Promotion",
+    "gift_card": "Gift card",
+    "fee": "Fee",
+    "manual": "Other charges",
+}
 
 
 def service_external_id(work: Work, kind: str) -> str:
@@ -50,10 +58,25 @@ def deliver_products(work: Work, batch: Sequence[Due]) -> None:
     known = references.records(work.connection, [due.canonical_id for due in wanted])
     prepared = []
     for due in wanted:
+        unit = _unit(work, due)
+        if unit is None:
+            name = work.channel(due.source).units[due.payload["unit"]]
+            work.outcomes.parked(due, lookups.in_odoo("uom.uom", name), f"Odoo has no unit of measure {name}")
+            continue
         bound = known.get(due.canonical_id)
-        prepared.append(Prepared(due=due, row=LoadRow(cells=_cells(work, due, bound)), bound=bound))
+        prepared.append(Prepared(due=due, row=LoadRow(cells=_cells(work, due, bound) | unit), bound=bound))
     for one, odoo_id in load_prepared(work, MODEL, prepared):
         work.outcomes.delivered(one.due, model=MODEL, odoo_id=odoo_id)
+
+
+def _unit(work: Work, due: Due) -> dict[str, str] | None:
+    """Return the cell of the unit of measure; None where Odoo has none of the name that the channel's policy gives."""
+    unit = due.payload["unit"]
+    name = work.channel(due.source).units.get(unit)
+    if name is None:
+        return {"uom_id/id": _UNITS[unit]}
+    odoo_id = work.names.find("uom.uom", name)
+    return None if odoo_id is None else {"uom_id/.id": str(odoo_id)}
 
 
 def _cells(work: Work, due: Due, bound: Reference | None) -> dict[str, str]:
@@ -67,7 +90,6 @@ def _cells(work: Work, due: Due, bound: Reference | None) -> dict[str, str]:
         "barcode": payload.get("barcode") or "",
         "type": "consu" if goods else "service",
         "is_storable": "1" if goods else "",
-        "uom_id/id": _UNITS[payload["unit"]],
         "list_price": payload.get("list_price") or "0",
         "standard_price": payload.get("cost") or "0",
         "taxes_id/id": "",

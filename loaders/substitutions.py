@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from loaders import lookups, references
 from loaders.load import LoadRow, load
+from loaders.order_terms import Missing, company_of, line_cells
 from loaders.outcomes import Binding
-from loaders.references import Reference
+from loaders.references import OrderLine, Reference
 from loaders.work import Work
 
 if TYPE_CHECKING:
@@ -78,11 +79,11 @@ def _row(work: Work, one: OrderShipments, number: int, sku: str, quantity: Decim
             "product_id/id": work.external_id(product.canonical_id, product),
             "name": f"{product.name or sku} (in place of line {number})",
             "product_uom_qty": str(quantity),
-            "price_unit": payload["unit_price"],
             "discount": payload["discount_percent"],
-            "tax_id/id": "",
             "sequence": str(number),
         }
+        | _terms(work, one.lines[number]),
+        company_id=company_of(work, one.lines[number].source),
     )
 
 
@@ -93,6 +94,15 @@ def _lowered(work: Work, one: OrderShipments, number: int) -> LoadRow:
         cells={
             "id": work.external_id(line.record_id, one.bound_lines[number]),
             "product_uom_qty": str(quantity),
-            "price_unit": line.payload["unit_price"],
-        }
+            "price_unit": _terms(work, line)["price_unit"],
+        },
+        company_id=company_of(work, line.source),
     )
+
+
+def _terms(work: Work, line: OrderLine) -> dict[str, str]:
+    """Return the tax and price that the ordered line has in Odoo."""
+    terms = line_cells(work, line.source, line.payload)
+    if isinstance(terms, Missing):  # of a line that Odoo has: the policy or the tax was taken away since
+        return {"tax_id/.id": "", "price_unit": line.payload["unit_price"]}
+    return terms

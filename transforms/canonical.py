@@ -92,7 +92,7 @@ class SalesOrderLine(CanonicalRecord):
 
     order_key: Text
     line_number: int
-    kind: Literal["product", "freight", "discount", "fee", "manual"]
+    kind: Literal["product", "freight", "discount", "promotion", "gift_card", "fee", "manual"]
     product_key: OptionalText = None
     product_channel_sku: OptionalText = None
     description: OptionalText = None

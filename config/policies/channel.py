@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from config.policies.base import Policy
 from config.policies.money import MoneyPolicy
@@ -30,6 +30,21 @@ class TaxPolicy(Policy):
     missing: Literal["none", "dead"] = Field(
         default="none", description="a rate without a tax: no tax on the line, or a dead letter"
     )
+    prices_include: bool = Field(default=False, description="whether the channel's unit prices have the tax in them")
+
+    def of_rate(self, rate: Decimal) -> str | None:
+        """Return the name of the tax for a rate in percent, however the policy writes it."""
+        return next((name for text, name in self.by_rate.items() if Decimal(text) == rate), None)
+
+    @field_validator("by_rate")
+    @classmethod
+    def _rates(cls, value: dict[str, str]) -> dict[str, str]:
+        for text in value:
+            try:
+                Decimal(text)
+            except InvalidOperation:
+                raise ValueError(f"{text!r} is not a rate in percent, such as 19 or 7.5") from None
+        return value
 
 
 class ChannelPolicy(Policy):

@@ -1,7 +1,7 @@
 """An order's and its lines' derived columns: amounts, delivered and invoiceable quantities, statuses.
 
-Amounts are rounded to the currency per line, half away from zero, and summed. A tax is a percentage on top of the
-subtotal, rounded per line and tax. Rows that would not change are not written.
+Amounts are rounded to the currency per line, half away from zero, and summed. A tax is a percentage, rounded per line and
+tax: on top of the subtotal, or taken out of the price that includes it. Rows that would not change are not written.
 """
 
 from __future__ import annotations
@@ -49,22 +49,27 @@ WHERE l.id = d.id AND (l.qty_invoiced, l.untaxed_amount_invoiced) IS DISTINCT FR
 _LINES = """
 WITH priced AS (
     SELECT l.*, o.state AS order_state, t.invoice_policy, k.decimal_places AS places,
-        round(l.product_uom_qty * l.price_unit * (1 - coalesce(l.discount, 0) / 100), k.decimal_places) AS subtotal
+        round(l.product_uom_qty * l.price_unit * (1 - coalesce(l.discount, 0) / 100), k.decimal_places) AS amount,
+        (SELECT sum(x.amount) FROM account_tax_sale_order_line_rel r JOIN account_tax x ON x.id = r.account_tax_id
+         WHERE r.sale_order_line_id = l.id AND x.price_include_override = 'tax_included') AS included
     FROM sale_order_line l
     JOIN sale_order o ON o.id = l.order_id
     JOIN res_currency k ON k.id = o.currency_id
     LEFT JOIN product_product v ON v.id = l.product_id
     LEFT JOIN product_template t ON t.id = v.product_tmpl_id
     WHERE l.id = ANY(%(ids)s::int[])
+), bare AS (
+    SELECT p.*, p.amount - round(p.amount * coalesce(p.included, 0) / (100 + coalesce(p.included, 0)), p.places) AS subtotal
+    FROM priced p
 ), taxed AS (
-    SELECT p.*, coalesce((SELECT sum(round(p.subtotal * x.amount / 100, p.places))
+    SELECT p.*, p.amount - p.subtotal + coalesce((SELECT sum(round(p.subtotal * x.amount / 100, p.places))
             FROM account_tax_sale_order_line_rel r JOIN account_tax x ON x.id = r.account_tax_id
-            WHERE r.sale_order_line_id = p.id), 0) AS tax,
+            WHERE r.sale_order_line_id = p.id AND x.price_include_override IS DISTINCT FROM 'tax_included'), 0) AS tax,
         CASE WHEN p.order_state = 'sale' AND p.display_type IS NULL
             THEN CASE WHEN p.invoice_policy = 'delivery' THEN p.qty_delivered ELSE p.product_uom_qty END
                  - p.qty_invoiced
             ELSE 0 END AS to_invoice
-    FROM priced p
+    FROM bare p
 ), figured AS (
     SELECT x.id, x.order_state AS state, x.subtotal AS price_subtotal, x.tax::float AS price_tax,
         x.subtotal + x.tax AS price_total,

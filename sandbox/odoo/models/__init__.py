@@ -31,6 +31,8 @@ MODELS: tuple[type[Model], ...] = (
     picking.Picking,
     stock_move.Move,
     *stock_return.MODELS,
+    sale_order.PriceList,
+    sale_order.Team,
     sale_order.Order,
     sale_line.Line,
 )

@@ -84,9 +84,15 @@ class Tax(PublicModel):
         "country_id": 1,
         "amount": 0,
     }
+    computed = (
+        Field(
+            model="account.tax", name="price_include", kind="boolean", label="Included in Price",
+            expression="coalesce({t}.price_include_override, 'tax_excluded') = 'tax_included'",
+        ),
+    )  # fmt: skip
 
     def created(self, env: Env, ids: list[int], rows: list[Values]) -> None:
-        """Only percentages on top are computed; anything else would be booked wrongly without a word."""
+        """Only percentages are computed; anything else would be booked wrongly without a word."""
         if any(row["amount_type"] != "percent" for row in rows):
             raise UserError("The stand-in knows only taxes that are a percentage of the price.")
 

@@ -1,4 +1,4 @@
-"""Sales orders: quotation, confirmed (`sale`), cancelled."""
+"""Sales orders: quotation, confirmed (`sale`), cancelled; and the price lists (their currency only) and teams that they name."""
 
 from __future__ import annotations
 
@@ -23,6 +23,26 @@ _INVOICES = (
     " JOIN sale_order_line l ON l.id = r.order_line_id JOIN account_move_line a ON a.id = r.invoice_line_id"
     " WHERE l.order_id = {t}.id ORDER BY 1)"
 )
+
+_CURRENCY = "SELECT currency_id FROM product_pricelist WHERE id = %s"
+
+
+class PriceList(PublicModel):
+    name = "product.pricelist"
+    label = "Pricelist"
+    order = "sequence, id, name"
+    shown_as = (
+        "(({t}.name->>'en_US') || ' (' || (SELECT k.name FROM res_currency k WHERE k.id = {t}.currency_id) || ')')"
+    )
+    defaults = {"sequence": 16, "active": True, "company_id": 1}
+
+
+class Team(PublicModel):
+    name = "crm.team"
+    label = "Sales Team"
+    order = "sequence ASC, create_date DESC, id DESC"
+    shown_as = "({t}.name->>'en_US')"
+    defaults = {"sequence": 10, "active": True}
 
 
 class Order(PublicModel):
@@ -70,6 +90,9 @@ class Order(PublicModel):
                 row["name"] = next(names)
             # A currency that is given is ignored without a word: only a pricelist sets it.
             row["currency_id"] = currency
+        for row in rows:
+            if row.get("pricelist_id"):
+                row["currency_id"] = env.count(_CURRENCY, [row["pricelist_id"]])
         self._address(env, rows)
 
     def _address(self, env: Env, rows: list[Values]) -> None:
@@ -84,8 +107,13 @@ class Order(PublicModel):
         order_figures.refresh_orders(env, ids)
 
     def before_write(self, env: Env, changes: Changes) -> None:
+        priced = [one for one, values in changes.items() if "pricelist_id" in values]
+        if env.count("SELECT count(*) FROM sale_order WHERE id = ANY(%s::int[]) AND state = 'sale'", [priced]):
+            raise UserError("You cannot change the pricelist of a confirmed order !")
         for values in changes.values():
             values.pop("currency_id", None)
+            if values.get("pricelist_id"):
+                values["currency_id"] = env.count(_CURRENCY, [values["pricelist_id"]])
         moved = {one: values for one, values in changes.items() if values.get("partner_id")}
         before = env.pairs("SELECT id, partner_id FROM sale_order WHERE id = ANY(%s::int[])", [list(moved)])
         self._address(env, [values for one, values in moved.items() if before.get(one) != values["partner_id"]])

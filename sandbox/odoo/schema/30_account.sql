@@ -3,7 +3,7 @@
 -- does not have stay, always NULL, so that a capture meets the same relation.
 
 CREATE TABLE account_tax (
-    id serial PRIMARY KEY, company_id integer NOT NULL, sequence integer NOT NULL, tax_group_id integer NOT NULL,
+    id serial PRIMARY KEY, company_id integer NOT NULL, sequence integer NOT NULL, tax_group_id integer NOT NULL DEFAULT 1,
     cash_basis_transition_account_id integer, country_id integer NOT NULL, create_uid integer, write_uid integer,
     type_tax_use varchar NOT NULL, tax_scope varchar, amount_type varchar NOT NULL,
     price_include_override varchar, tax_exigibility varchar, name jsonb NOT NULL, description jsonb,

@@ -1,6 +1,17 @@
--- Orders and their lines.
+-- Orders and their lines, and the price lists and sales teams that orders may name.
 -- Tables, columns, types and checks as a database of Odoo 18 has them; columns of models that the stand-in
 -- does not have stay, always NULL, so that a capture meets the same relation.
+
+CREATE TABLE product_pricelist (
+    id serial PRIMARY KEY, sequence integer, currency_id integer NOT NULL, company_id integer, create_uid integer,
+    write_uid integer, name jsonb NOT NULL, active boolean, create_date timestamp, write_date timestamp
+);
+
+CREATE TABLE crm_team (
+    id serial PRIMARY KEY, sequence integer, company_id integer, user_id integer, color integer, create_uid integer,
+    write_uid integer, name jsonb NOT NULL, active boolean, create_date timestamp, write_date timestamp,
+    invoiced_target double precision
+);
 
 CREATE TABLE sale_order (
     id serial PRIMARY KEY, campaign_id integer, source_id integer, medium_id integer, company_id integer NOT NULL,

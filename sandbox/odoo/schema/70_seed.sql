@@ -77,6 +77,9 @@ INSERT INTO account_journal (id, name, code, type, company_id, default_account_i
     (6, '{"en_US": "Bank"}', 'BNK1', 'bank', 1, 45, 'invoice', 'odoo', false, true, true),
     (7, '{"en_US": "Cash"}', 'CSH1', 'cash', 1, 46, 'invoice', 'odoo', false, true, true);
 
+INSERT INTO crm_team (id, sequence, name, active) VALUES
+    (1, 0, '{"en_US": "Sales"}', true), (2, 10, '{"en_US": "Website"}', true), (3, 10, '{"en_US": "Point of Sale"}', true);
+
 CREATE SEQUENCE ir_sequence_sale_order;
 CREATE SEQUENCE ir_sequence_picking_1;
 CREATE SEQUENCE ir_sequence_picking_2;

@@ -39,7 +39,7 @@ def test_all_mistakes_come_at_once_sorted_by_line() -> None:
         "6: sales_order_line needs line_number, quantity, discount_percent",
         "6: source_key must be made of order_id, line_no, all that deletes carry of a row",
         "7: now() is not on the list of what mappings may use",
-        "8: kind takes product, freight, discount, fee, manual; not 'gift'",
+        "8: kind takes product, freight, discount, promotion, gift_card, fee, manual; not 'gift'",
         "9: sales_order_line has no field 'quantty'; did you mean 'quantity'?",
         "10: sales_order_line has no field 'line_no'; did you mean 'line_number'?",
         "12: unit_price is given twice",
