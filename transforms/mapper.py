@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -139,9 +140,9 @@ class BatchMapper:
         fitting = (one for one in current if isinstance(one, CompiledMapping) and only in ("", one.name))
         return [_truncate(mapping, truncate) for mapping in fitting]
 
-    def forget(self, source: str) -> None:
-        """What was given for a source since its last complete batch is not kept."""
-        self._ahead.forget(source)
+    def forget(self, source: str, table: str | None = None) -> None:
+        """What was given since a source's last complete batch is not kept: rows, of a table or of all, are mapped as they come again."""
+        self._ahead.forget(source, table)
 
     def parts_of_policies(self, source: str) -> tuple[str, ...]:
         """Return the entities that are parts of things which a backfill policy may leave out."""
@@ -175,7 +176,8 @@ class BatchMapper:
                 last, found, unread = self._completed(fitting[0], last, fetch)
                 held |= unread
             for mapping in fitting:
-                newest |= {(each.mapping, each.source_key): each for each in self._map_rows(mapping, last, origin)}
+                changed = replace(last, rows=self._ahead.newer(mapping, last.rows))
+                newest |= {(each.mapping, each.source_key): each for each in self._map_rows(mapping, changed, origin)}
             if found is not None:
                 keys = _keys(found.rows, changes.relation)
                 table = changes.relation.qualified_name
@@ -215,14 +217,13 @@ class BatchMapper:
         return completed(self._connection, last, found.rows), found, {}
 
     def _map_rows(self, mapping: CompiledMapping, last: LastChanges, origin: Origin) -> Iterator[AnyChange]:
-        changed = self._ahead.newer(mapping, last.rows)
-        if not changed.num_rows:
+        if not last.rows.num_rows:
             return
         rows = RowMapping(self._connection, mapping, last.relation)
         leaves_out = mapping.mapping.backfill.none if origin is Origin.SNAPSHOT else self._is_partial(mapping)
         provenance = Provenance(mapping, origin, never_begins=leaves_out)
-        wrong = _WrongRows(mapping, last.relation, changed)
-        yield from _records(mapping, rows.kept(changed), provenance, wrong)
+        wrong = _WrongRows(mapping, last.relation, last.rows)
+        yield from _records(mapping, rows.kept(last.rows), provenance, wrong)
         for each in rows.others:
             common = provenance.of(
                 each.source_key, each.lsn, each.committed_us, each.seq, looked_up=each.looked_up, begins=each.begins

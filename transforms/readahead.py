@@ -16,6 +16,7 @@ import pyarrow as pa
 from cdc.lsn import Lsn
 from cdc.visibility import Visibility
 from transforms.compiled import CompiledMapping
+from transforms.lastchanges import LOOKED_UP
 
 Key = tuple[str | None, ...]
 
@@ -42,14 +43,18 @@ class ReadAhead:
             rows.setdefault(key, []).append(seen)
 
     def newer(self, mapping: CompiledMapping, rows: pa.Table) -> pa.Table:
-        """Return the changes without those that the mapping's looked-up rows hold already."""
+        """Return the changes without those that the mapping's looked-up rows hold already; rows of a later look-up are newer."""
         known = self._seen.get((mapping.source, mapping.table))
         if not known or not rows.num_rows:
             return rows
         keys = zip(*(rows[name].to_pylist() for name in mapping.relation.key_columns), strict=True)
         xids = [int(xid) for xid in rows["_xid"].to_numpy()]
+        looked_up = rows[LOOKED_UP].to_pylist()
         kept = np.fromiter(
-            (not _holds(known.get(key, ()), mapping.name, xid) for key, xid in zip(keys, xids, strict=True)),
+            (
+                later or not _holds(known.get(key, ()), mapping.name, xid)
+                for key, xid, later in zip(keys, xids, looked_up, strict=True)
+            ),
             dtype=np.bool_,
             count=rows.num_rows,
         )

@@ -217,6 +217,20 @@ def test_changes_that_a_looked_up_row_holds_already_do_not_bring_an_older_state_
     assert said(mapper.map(batch(with_xid[5]), no_fetch)) == [("Upsert", "5-1")]
 
 
+def test_of_two_look_ups_of_a_row_the_later_one_counts(mapper: BatchMapper) -> None:
+    """It holds what the changes say that follow: they would be left out, so it must not be."""
+    part = changes(LACKING, unchanged={"description": [True]})
+    mapper.map(batch(in_transaction(part, 4)), lambda *_: found_as(line(5, 1, quantity="5"), xmax=6))
+    (later,) = mapper.map(batch(in_transaction(part, 5)), lambda *_: found_as(line(5, 1, quantity="6"), xmax=7))
+    assert isinstance(later, Upsert)
+    assert later.record.business_values()["quantity"] == 6
+    found = found_as(line(5, 1, quantity="7"), xmax=8)
+    (read,), _ = mapper.map_looked_up("shop", found.rows.select(["order_id", "line_no"]), found, Origin.REPAIRED)
+    assert isinstance(read, Upsert)
+    assert read.record.business_values()["quantity"] == 7
+    assert said(mapper.map(batch(in_transaction(changes(("u", line(5, 1))), 7)), no_fetch)) == []
+
+
 def test_once_the_stream_has_passed_a_look_up_it_is_forgotten(mapper: BatchMapper) -> None:
     part = changes(LACKING, unchanged={"description": [True]})
     mapper.map(batch(part), lambda *_: found_as(line(5, 1)))
