@@ -101,24 +101,23 @@ class SourceCopies:
             state = self.states.setdefault(progress.table, CopyState(table=progress.table))
             state.state, state.rows = "copying", progress.rows
             logger.info("{}: goes on copying {}, {} rows are copied", self.name, progress.table, progress.rows)
-            if not progress.rows:  # what it has waited for is not stored
-                self._wait_for_open_transactions(progress.table)
+            self._wait_for_open_transactions(progress.table)
         if new:
             logger.info(
                 "{}: not all rows are here yet of {}: copied now, while streaming goes on", self.name, ", ".join(new)
             )
-            self.request(destination, new, unseen=True)
+            self.request(destination, new)
 
-    def request(self, destination: Destination, tables: Sequence[str], *, unseen: bool = False) -> None:
+    def request(self, destination: Destination, tables: Sequence[str]) -> None:
         """Begin to copy these tables, each from its first row. CausewayError: SCHEMA and what the source answers.
 
-        unseen: the tables have been published lately. What a transaction that is open now did to them before, the log does not send,
-        and the copy would not see where it commits behind it: so the copy waits for all of these to end.
+        Nothing is read before the transactions that are open now have ended. So every chunk sees what was committed before the copy
+        began, though a query may show that late (see cdc.visibility); and also what the log does not send, of a table that such a
+        transaction changed before it was published.
         """
         for table in tables:
-            if unseen:
-                self._wait_for_open_transactions(table)
             relation, began_at, estimate = self._source().begin(table)
+            self._wait_for_open_transactions(table)
             progress = CopyProgress(relation=relation, began_at=began_at, exact_from=began_at)
             destination.begin_copy(self.name, progress)
             self._due = deque(other for other in self._due if other.table != table)
@@ -164,15 +163,16 @@ class SourceCopies:
         reader.close()
 
     def _wait_for_open_transactions(self, table: str) -> None:
-        oldest, following = self._source().transactions()
-        if oldest < following:
+        following = self._source().next_transaction()
+        self._behind.pop(table, None)
+        if self._source().oldest_transaction() < following:
             self._behind[table] = following
             logger.info("{}: the copy of {} waits for transactions that are open now", self.name, table)
 
     def _may_read(self, table: str) -> bool:
         """Whether what a table's copy waits for has ended; else it is another table's turn."""
         behind = self._behind.get(table)
-        if behind is None or self._source().transactions()[0] >= behind:
+        if behind is None or self._source().oldest_transaction() >= behind:
             self._behind.pop(table, None)
             return True
         self._due.rotate(-1)

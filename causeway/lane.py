@@ -296,11 +296,8 @@ class LaneLoop:
         held = feed.copies.turn(self._destination)
         return held, held and not (reading and feed.copies.reading)
 
-    def request_copies(self, source: str, tables: Sequence[str], *, unseen: bool = False) -> SourceCopies:
-        """Begin to copy tables of a source anew; on the applying thread. CausewayError TRANSIENT where it does not stream.
-
-        unseen: see `SourceCopies.request`.
-        """
+    def request_copies(self, source: str, tables: Sequence[str]) -> SourceCopies:
+        """Begin to copy tables of a source anew; on the applying thread. CausewayError TRANSIENT where it does not stream."""
         feed = next(feed for feed in self._feeds if feed.reader.name == source)
         if feed.copies is None or not feed.opened or feed.progress.state != "streaming":
             raise CausewayError(
@@ -310,7 +307,7 @@ class LaneLoop:
                 source=source,
             )
         with naming(source):
-            feed.copies.request(self._destination, tables, unseen=unseen)
+            feed.copies.request(self._destination, tables)
         return feed.copies
 
     def _pump(self, feed: _Feed) -> bool:

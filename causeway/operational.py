@@ -140,7 +140,7 @@ class OperationalLane:
 
     def _copy_published(self, source: str, table: str) -> None:
         if self._loop is not None:
-            self._loop.request_copies(source, [table], unseen=True)
+            self._loop.request_copies(source, [table])
 
     def _new_deliverer(self, *, at_once: bool) -> Deliverer:
         settings = self._settings

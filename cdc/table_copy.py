@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -45,9 +46,12 @@ SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::int8
 FROM (SELECT %s::oid AS relid UNION SELECT relid FROM pg_partition_tree(%s)) AS part JOIN pg_class c ON c.oid = part.relid
 WHERE c.relkind = 'r'
 """
-_TRANSACTIONS = """
-SELECT pg_snapshot_xmin(s.now)::text::int8, pg_snapshot_xmax(s.now)::text::int8 FROM (SELECT pg_current_snapshot()) AS s (now)
+# A transaction that holds the newest id counts as open without being in any snapshot: only an id of our own is surely behind it. A
+# standby, which gives none, shows a commit to queries before it sends it.
+_NEXT = """
+SELECT CASE WHEN pg_is_in_recovery() THEN pg_snapshot_xmax(pg_current_snapshot()) ELSE pg_current_xact_id() END::text::int8
 """
+_OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8"
 _WATERMARK = """
 SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
     ELSE pg_logical_emit_message(true, 'causeway', %s) END::text
@@ -118,11 +122,13 @@ class TableReader:
         failpoint("copy.chunk_read")
         return chunk
 
-    def transactions(self) -> tuple[int, int]:
-        """Return the oldest transaction that is still open (64 bits), and the one that comes next; the same where none is."""
-        with _Reading("tables"):
-            ((oldest, following),) = self._connection.execute(_TRANSACTIONS).fetchall()
-        return oldest, following
+    def next_transaction(self) -> int:
+        """Return a transaction id (64 bits) behind those of all transactions that are open or have ended."""
+        return self._transaction(_NEXT)
+
+    def oldest_transaction(self) -> int:
+        """Return the id (64 bits) before which all transactions have ended, for every query from now on."""
+        return self._transaction(_OLDEST)
 
     def cancel(self) -> None:
         """Break off, from another thread, what the server is doing for this reader."""
@@ -131,6 +137,11 @@ class TableReader:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _transaction(self, query: LiteralString) -> int:
+        with _Reading("tables"):
+            ((xid,),) = self._connection.execute(query).fetchall()
+        return int(xid)
 
     def _read(self, table: str, after: tuple[str, ...] | None, rows: int, row_filter: str | None) -> CopiedChunk:
         connection = self._connection

@@ -5,8 +5,10 @@ What is in memory here is as if committed: after a failure the session is made a
 the source has a position: interrupted then, the others are copied while the stream goes on from there. Nothing of the source is
 delivered before all are there.
 
-A copy begins with no record of its table seen. Whatever comes until the position makes the table exact, by the copy or by the stream,
-is noted as seen; then the records of the table's mappings that were not seen are those whose rows are gone.
+A copy begins with no record of its table seen. Whatever comes until the position makes the table exact, by the copy, by the stream or
+by a look-up, is noted as seen; then the records of the table's mappings that were not seen are those whose rows are gone. What the
+stream brings that was committed before the copy began does not count: it says nothing of whether the row is still there, and the
+chunks show it where it is (`causeway.copying` sees to that).
 """
 
 from __future__ import annotations
@@ -121,7 +123,7 @@ class Copies:
         tables = [] if batch.kind is BatchKind.SNAPSHOT else list(self.progress)
         if batch.copy is not None:
             tables = [batch.copy.table]
-        self._note_seen(tables)
+        self._note_seen(tables, streamed=batch.kind is BatchKind.STREAM)
 
     def note_read(self) -> None:
         """Note the staged records, of rows that were read by key, as seen."""
@@ -164,11 +166,11 @@ class Copies:
     def _has_records(self) -> bool:
         return bool(scalar(self.connection, "SELECT EXISTS (SELECT 1 FROM outbox WHERE source = %s)", [self.source]))
 
-    def _note_seen(self, tables: list[str]) -> None:
+    def _note_seen(self, tables: list[str], *, streamed: bool = False) -> None:
         if self.snapshot is Snapshot.AGAIN:
             tables = [*tables, _WHOLE_SOURCE]
         if tables:
-            self._execute("seen", tables=tables)
+            self._execute("seen", tables=tables, streamed=streamed)
 
     def _execute(self, name: str, **parameters: object) -> psycopg.Cursor[tuple[Any, ...]]:
         names = {"source": self.source, "lane": _LANE, **parameters}

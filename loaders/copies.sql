@@ -34,10 +34,14 @@ SELECT snapshot FROM positions WHERE source = %(source)s AND lane = %(lane)s
 -- name: snapshot_is_whole
 UPDATE positions SET snapshot = NULL WHERE source = %(source)s AND lane = %(lane)s
 
+-- What the stream brings from before a copy began says nothing of whether the row was still there then, unless it was looked up since.
 -- name: seen
 INSERT INTO snapshot_seen (source, table_name, record_id)
 SELECT s.source, t.table_name, s.record_id FROM staged s CROSS JOIN unnest(%(tables)s::text[]) t(table_name)
-WHERE s.kind IN ('upsert', 'invalid') ON CONFLICT DO NOTHING
+LEFT JOIN copies c ON c.source = s.source AND c.table_name = t.table_name
+WHERE s.kind IN ('upsert', 'invalid')
+  AND (NOT %(streamed)s OR s.origin = 'looked_up' OR c.began_at IS NULL OR s.source_lsn::pg_lsn >= c.began_at)
+ON CONFLICT DO NOTHING
 
 -- name: forget_seen
 DELETE FROM snapshot_seen WHERE source = %(source)s AND table_name = %(table)s

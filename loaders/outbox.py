@@ -47,8 +47,8 @@ class Mapper(Protocol):
     def map(self, batch: ChangeBatch, fetch: Fetch) -> list[Mapped]:
         """Return the canonical changes of a batch, the last of each record, and rows that must be read later."""
 
-    def forget(self, source: str) -> None:
-        """What was given since the last complete batch is not kept."""
+    def forget(self, source: str, table: str | None = None) -> None:
+        """What was given since the last complete batch is not kept: rows, of a table or of all, are mapped as they come again."""
 
     def parts_of_policies(self, source: str) -> tuple[str, ...]:
         """Return the entities that are parts of things which a backfill policy may leave out."""
@@ -140,6 +140,8 @@ class Outbox:
     def begin_copy(self, source: str, progress: CopyProgress) -> None:
         """See Destination. What was there before stays; what the copy does not show is gone once the table is exact."""
         session = self._session(source)
+        # A row that was looked up before is passed over where the stream or a chunk brings it, and would not count as seen.
+        self._mapper.forget(source, progress.table)
         with translated(f"beginning a copy of {progress.table}"):
             session.copies.begin(progress)
             session.connection.commit()

@@ -12,7 +12,7 @@ from loaders.outbox import Outbox
 from loaders.rows_to_read import groups, take
 from loaders.state import connect
 from tests.fixtures.delivery import PRIORITIES, OperationalEnd, customer, deleted, line, no_fetch, order, product
-from transforms.changes import AnyChange, Held, Origin
+from transforms.changes import AnyChange, Held, Origin, Upsert
 from transforms.compiled import KeyPattern
 
 CUSTOMERS, PRODUCTS, ORDERS = "public.customers", "public.products", "public.orders"
@@ -56,10 +56,16 @@ def chunk(lane: OperationalEnd, progress: CopyProgress, *changes: AnyChange) -> 
 
 
 def reach(lane: OperationalEnd, lsn: int, *changes: AnyChange) -> None:
-    """The stream comes to a place of the log."""
+    """The stream comes to a place of the log, with transactions that end there."""
     batch = lane.batch("shop")
-    lane.mapper.changes = changes
+    lane.mapper.changes = [_at(change, Lsn(lsn)) for change in changes]
     lane.outbox.apply(replace(batch, position=replace(batch.position, lsn=Lsn(lsn))))
+
+
+def _at(change: AnyChange, lsn: Lsn) -> AnyChange:
+    if isinstance(change, Upsert):
+        change = replace(change, record=change.record.model_copy(update={"source_position": str(lsn)}))
+    return replace(change, position=str(lsn))
 
 
 def gone(lane: OperationalEnd) -> list[str]:
@@ -168,6 +174,19 @@ def test_what_a_copy_does_not_show_is_gone_once_the_table_is_exact(lane: Operati
     lane.deliver()
     assert lane.status("customer:shop:c2") == "delivered"
     assert lane.rows("SELECT count(*) FROM snapshot_seen") == lane.rows("SELECT count(*) FROM copies") == [(0,)]
+
+
+def test_what_the_log_says_of_the_time_before_a_copy_began_does_not_keep_a_row(lane: OperationalEnd) -> None:
+    """The lane was behind when its copy began: the row was changed, and was gone by then without the log saying so."""
+    maps(lane, (PRODUCTS, "product", "^p.*$"))
+    lane.arrive(product(), product(key="p2"))
+    lane.deliver()
+    progress = begin_copy(lane, PRODUCTS)
+    reach(lane, progress.began_at - 1, product(name="Changed"))
+    reach(lane, progress.began_at, product(key="p2", name="Changed"))
+    chunk(lane, progress)
+    reach(lane, 100)
+    assert gone(lane) == ["product:shop:p1"]
 
 
 def test_a_copy_that_begins_anew_forgets_what_the_one_before_has_seen(lane: OperationalEnd) -> None:
