@@ -53,10 +53,10 @@ class Nowhere:
     def begin_snapshot(self, source: str, relations: Sequence[Relation]) -> None:
         """There is nothing to prepare."""
 
-    def captured(self, source: str, relations: Sequence[Relation]) -> tuple[str, ...]:  # noqa: ARG002
+    def captured(self, source: str, relations: Sequence[Relation]) -> tuple[str, ...]:
         return ()
 
-    def copies(self, source: str) -> tuple[CopyProgress, ...]:  # noqa: ARG002
+    def copies(self, source: str) -> tuple[CopyProgress, ...]:
         return ()
 
     def begin_copy(self, source: str, progress: CopyProgress) -> None:
