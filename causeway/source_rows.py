@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from causeway.sources import Sources, connect_source, naming
 from cdc.connection import PlainConnection
+from cdc.driver_errors import translate
 from cdc.relation import Relation
 from cdc.rows import LookedUp, look_up
 from config.errors import CausewayError
@@ -50,7 +51,10 @@ class SourceRows:
         connection = self._connections.get(name)
         if connection is None or connection.closed:
             connection = connect_source(name, self._sources[name], "rows")
-            connection.execute(f"SET statement_timeout = {_LONGEST_LOOK_UP_MS}".encode())
+            try:
+                connection.execute(f"SET statement_timeout = {_LONGEST_LOOK_UP_MS}".encode())
+            except psycopg.Error as error:
+                raise translate(error, f"looking up rows of {name}", source=name) from error
             self._connections[name] = connection
         return connection
 

@@ -65,7 +65,8 @@ def look_up(
             if all(seen.sees(xid) for xid in xids):
                 (relation,) = describe(connection, [table], publication)
                 rows = fetch_rows(connection, relation, keys, row_filter=row_filter)
-                (as_of,) = connection.execute(_END).fetchall()[0]
+                with _translated(table):
+                    (as_of,) = connection.execute(_END).fetchall()[0]
                 return LookedUp(relation=relation, rows=rows, visibility=Visibility.parse(snapshot, as_of))
         if time.monotonic() > deadline:
             raise CausewayError(

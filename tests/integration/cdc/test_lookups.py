@@ -134,6 +134,17 @@ def test_a_transaction_that_stays_invisible_is_a_passing_error(database: FreshDa
     assert raised.value.kind is ErrorKind.TRANSIENT
 
 
+def test_a_look_up_that_dies_at_its_last_statement_is_a_connection_error(
+    database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = captured(database, ["public.t"], "CREATE TABLE t (id int PRIMARY KEY)")
+    monkeypatch.setattr("cdc.rows._END", "SELECT pg_terminate_backend(pg_backend_pid())::text")
+    with connect(source.settings.connection, application_name="test") as connection:
+        with pytest.raises(CausewayError) as raised:
+            look_up(connection, "public.t", pa.table({"id": ["1"]}))
+    assert raised.value.kind is ErrorKind.CONNECTION
+
+
 def test_a_row_that_a_filter_leaves_out_is_not_there(database: FreshDatabase) -> None:
     source = captured(database, ["public.t"], "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)")
     with connect(source.settings.connection, application_name="test") as connection:
