@@ -90,6 +90,11 @@ class SourceCopies:
         return max((state.exact_from for state in self.states.values()), default=ZERO)
 
     @property
+    def failure(self) -> CausewayError | None:
+        """Why a copy was given up since the lane's start, None where none was; the lane's next run goes on with it."""
+        return next((state.error for state in self.states.values() if state.error is not None), None)
+
+    @property
     def reading(self) -> bool:
         """Whether a chunk is being read at this moment."""
         return self._reading is not None and not self._reading.done()
@@ -99,7 +104,7 @@ class SourceCopies:
         self._due = deque(destination.copies(self.name))
         for progress in self._due:
             state = self.states.setdefault(progress.table, CopyState(table=progress.table))
-            state.state, state.rows = "copying", progress.rows
+            state.state, state.rows, state.error = "copying", progress.rows, None
             logger.info("{}: goes on copying {}, {} rows are copied", self.name, progress.table, progress.rows)
             self._wait_for_open_transactions(progress.table)
         if new:
@@ -256,8 +261,15 @@ class SourceCopies:
     def _give_up(self, error: CausewayError) -> None:
         progress = self._due.popleft()
         state = self.states[progress.table]
-        state.state, state.error = "failed", error
-        logger.error("{}: copying {} failed: {}", self.name, progress.table, error)
+        state.state = "failed"
+        state.error = CausewayError(
+            error.kind,
+            f"{self.name}: {progress.table} is not copied: {error}",
+            hint="The lane's next run goes on with it.",
+            source=self.name,
+            table=progress.table,
+        )
+        logger.error("{}", state.error)
 
 
 def copies_of(settings: Settings, lane: Lane, wake: threading.Event) -> dict[str, SourceCopies]:

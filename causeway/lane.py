@@ -146,7 +146,7 @@ class LaneLoop:
 
     A source that fails in a way that waiting does not mend stands still with nothing half stored, and the others go on; one that
     can't be reached is tried again, later and later. `run` raises the first of these CausewayErrors when there is nothing else left
-    to do: with `until`, a source that is out of reach then is given up.
+    to do: with `until`, a source that is out of reach then is given up. So it does where a table could not be copied.
     """
 
     def __init__(
@@ -208,9 +208,11 @@ class LaneLoop:
         finally:
             for feed in self._feeds:
                 self._close(feed)
-        failures = [feed.failure for feed in self._feeds if feed.failure is not None]
-        if failures and not self._stop.is_set():
-            raise failures[0]
+        failures = [feed.failure for feed in self._feeds]
+        failures += [feed.copies.failure for feed in self._feeds if feed.copies is not None]
+        failure = next((each for each in failures if each is not None), None)
+        if failure is not None and not self._stop.is_set():
+            raise failure
 
     @property
     def done(self) -> bool:

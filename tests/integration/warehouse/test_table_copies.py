@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from causeway.exits import Exit, exit_code
 from causeway.sources import row_reader
+from cdc.table_copy import TableReader
 from config.errors import CausewayError, ErrorKind
 from tests.fixtures.capture import captured
 from tests.fixtures.postgres import FreshDatabase
@@ -265,6 +267,30 @@ def test_what_cannot_be_copied_is_said_and_the_stream_goes_on(
         shop.copy("public.nowhere")
     assert caught.value.kind is ErrorKind.SCHEMA
     shop.source.execute("INSERT INTO items VALUES (999, 1, 'x')")
+    shop.catch_up()
+    shop.assert_equal()
+
+
+def test_a_run_that_is_to_end_says_which_table_could_not_be_copied_and_the_next_goes_on_with_it(
+    database: FreshDatabase, warehouse: Warehouse, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = lane(
+        database, warehouse, mirror, ["public.items"], *ITEMS,
+        "CREATE TABLE public.later (id int PRIMARY KEY)", "INSERT INTO later VALUES (1)",
+    )  # fmt: skip
+    shop.catch_up()
+    shop.capture("public.items", "public.later")
+    shop.source.execute("INSERT INTO items VALUES (999, 1, 'x')")
+
+    def refused(*_: object, **__: object) -> None:
+        raise CausewayError(ErrorKind.PRIVILEGE, "permission denied.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TableReader, "read", refused)
+        with pytest.raises(CausewayError, match=r"shop: public.later is not copied: permission denied.") as caught:
+            shop.catch_up()
+    assert exit_code(caught.value.kind) == Exit.REFUSED
+    assert warehouse.cursor().execute("SELECT count(*) FROM shop.items WHERE id = 999").fetchone() == (1,)
     shop.catch_up()
     shop.assert_equal()
 
