@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from cdc.driver_errors import translate, translate_connect
 from config.errors import CausewayError, ErrorKind
 from config.settings import Connection
+from config.silence import noticing_silence
 
 # libpqwalreceiver.c sets the first three for the same reason; the others keep a database's own defaults out.
 TEXT_FORMAT: dict[str, str] = {
@@ -80,7 +81,7 @@ def _conninfo(settings: Connection, application_name: str, more: dict[str, str])
     if settings.password is not None:
         given["password"] = settings.password.get_secret_value()
     try:
-        return make_conninfo(settings.dsn, **given)
+        return make_conninfo(settings.dsn, **noticing_silence(conninfo_to_dict(settings.dsn)), **given)
     except psycopg.ProgrammingError as error:
         words = " ".join(str(error).split())
         raise CausewayError(

@@ -78,7 +78,9 @@ class SourceRole(StrEnum):
 class Connection(Model):
     """A Postgres connection: libpq's connection string or URI without the password, and the password apart."""
 
-    dsn: str = Field(description="libpq connection string or URI, without a password")
+    dsn: str = Field(
+        description="libpq connection string or URI, without a password; keepalives and tcp_user_timeout in it take the place of a minute"
+    )
     password: SecretStr | None = Field(default=None, description="from the environment or a file only")
     connect_timeout_s: int = Field(default=10, ge=1, le=300, description="seconds to wait for a connection")
 

@@ -13,12 +13,13 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cdc.batch import Position
 from cdc.lsn import Lsn
 from config.errors import CausewayError, ErrorKind
 from config.settings import StateSettings
+from config.silence import noticing_silence
 from loaders.named_sql import statements
 
 VERSION = 7
@@ -81,7 +82,11 @@ def connect(settings: StateSettings, *, application_name: str = "causeway operat
     password = connection.password.get_secret_value() if connection.password else None
     with translated("connecting"):
         opened = psycopg.connect(
-            make_conninfo(connection.dsn, **({"password": password} if password is not None else {})),
+            make_conninfo(
+                connection.dsn,
+                **noticing_silence(conninfo_to_dict(connection.dsn)),
+                **({"password": password} if password is not None else {}),
+            ),
             connect_timeout=connection.connect_timeout_s,
             application_name=application_name,
         )
