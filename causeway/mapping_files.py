@@ -19,7 +19,7 @@ from loguru import logger
 
 from causeway.publishing import as_published, find_published, mapped
 from causeway.sources import OtherwiseKnown, Sources, describe_source
-from cdc.publications import Publication
+from cdc.publications import Publication, put_back
 from cdc.relation import Relation
 from cdc.wanted import Wanted
 from config.errors import CausewayError
@@ -83,8 +83,8 @@ class MappingFiles:
         return mapped(source, self._sources[source], self._loaded)
 
     def take_appeared(self) -> tuple[tuple[str, str], ...]:
-        """Return the tables (source, schema.table) that have come into their publication since this was asked last: of what their rows
-        were before, the log has nothing.
+        """Return the tables (source, schema.table) that have come into their publication since this was asked last, also those that were
+        taken out meanwhile and put back: of what their rows were before, the log has nothing.
         """
         appeared, self._appeared = self._appeared, set()
         return tuple(sorted(appeared))
@@ -133,7 +133,9 @@ class MappingFiles:
         source = self._sources[name]
         self._relations[name] = describe_source(name, source, otherwise=self._otherwise)
         if name in self._publications:
-            self._published[name] = find_published(name, source, self._publications[name])
+            published = find_published(name, source, self._publications[name])
+            self._appeared |= {(name, table) for table in put_back(self._published.get(name), published)}
+            self._published[name] = published
 
     def _load(self) -> tuple[Mapping, ...]:
         return tuple(mapping for mapping in load_mappings(self._folders) if mapping.source in self._sources)
@@ -166,7 +168,7 @@ class MappingFiles:
         published = {name: one.tables for name, one in self._published.items() if one is not None}
         read = {(mapping.source, mapping.table) for mapping in self._loaded if mapping.source in published}
         absent = {(source, table) for source, table in read if table not in published[source]}
-        self._appeared = (self._appeared | (self._absent & read)) - absent
+        self._appeared = ((self._appeared | self._absent) & read) - absent
         self._absent = absent
 
 

@@ -28,7 +28,7 @@ FROM pg_publication p WHERE p.pubname = %s
 _TABLES = """
 SELECT n.nspname || '.' || c.relname, pg_get_expr(r.prqual, r.prrelid), (
     SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
-    WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[]))
+    WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])), r.oid::int8
 FROM pg_publication p
 JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -60,7 +60,7 @@ WHERE current_setting('server_version_num')::int >= 180000 ORDER BY 1, 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publication:
-    """A publication as it is; `tables` by name."""
+    """A publication as it is; `tables`, and the OIDs of their entries, by name."""
 
     name: str
     all_tables: bool
@@ -68,6 +68,7 @@ class Publication:
     via_root: bool
     generated_columns: bool
     tables: Mapping[str, PublishedTable]
+    entries: Mapping[str, int]
 
 
 def find_publication(connection: PlainConnection, name: str) -> Publication | None:
@@ -87,9 +88,21 @@ def find_publication(connection: PlainConnection, name: str) -> Publication | No
         generated_columns=row[4],
         tables={
             table: PublishedTable(name=table, row_filter=condition, columns=None if columns is None else tuple(columns))
-            for table, condition, columns in tables
+            for table, condition, columns, _ in tables
         },
+        entries={table: entry for table, _, _, entry in tables},
     )
+
+
+def put_back(before: Publication | None, now: Publication | None) -> list[str]:
+    """Return the tables that have been taken out of a publication and put back, as they were before, between two looks at it.
+
+    SET TABLE leaves such a table its entry; it gives one with other columns another, without a moment in which it is not published.
+    """
+    if before is None or now is None:
+        return []
+    same = (name for name, table in now.tables.items() if before.tables.get(name) == table)
+    return [name for name in same if before.entries[name] != now.entries[name]]
 
 
 def differences(publication: Publication, wanted: Wanted) -> list[str]:

@@ -81,6 +81,7 @@ def test_a_column_that_is_published_later_is_read_for_all_that_changed_before(en
     }
     assert end.held() == []
     assert end.reading.status()["mappings"] == []
+    assert end.copied == []  # published anew with other columns, but without a gap
 
 
 def test_rows_from_before_the_publication_was_altered_are_never_taken_for_null(end: OperationalEnd) -> None:
@@ -146,6 +147,18 @@ def test_a_dropped_column_that_takes_its_table_out_of_the_publication_is_noticed
     publish(end)
     end.run()
     assert end.reading.status()["mappings"] == []
+    assert end.copied == [("shop", "public.products")]
+
+
+def test_a_table_taken_out_of_the_publication_and_put_back_between_two_looks_is_copied(end: OperationalEnd) -> None:
+    end.source.execute(
+        f"ALTER PUBLICATION {end.source.slot} DROP TABLE ONLY products",
+        "UPDATE products SET title = 'nobody hears of it' WHERE id = 1",
+    )
+    publish(end)
+    end.reading.finish()
+    assert end.copied == [("shop", "public.products")]
+    end.reading.finish()
     assert end.copied == [("shop", "public.products")]
 
 

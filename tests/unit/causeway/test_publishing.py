@@ -53,7 +53,7 @@ def test_whole_tables_where_the_settings_say_so_or_a_mapping_can_not_be_read() -
 
 def test_a_mapping_that_is_broken_by_itself_keeps_its_own_problems() -> None:
     publication = Publication(
-        name="p", all_tables=False, all_operations=True, via_root=True, generated_columns=False, tables={}
+        name="p", all_tables=False, all_operations=True, via_root=True, generated_columns=False, tables={}, entries={}
     )
     broken = BrokenMapping(mapping=mapping(), problems=("one.sql:6: there is no column 'label'",))
     assert as_published(broken, {"shop": publication}) is broken
