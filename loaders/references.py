@@ -57,6 +57,16 @@ class ShippedOrder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class KnownShipment:
+    """A shipment as the outbox has it. `odoo_id`: the transfer that has carried it out."""
+
+    record_id: str
+    source: str
+    payload: Mapping[str, Any]
+    odoo_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class KnownReturn:
     """A return as the outbox has it. `order_id`: its order's record id."""
 
@@ -129,17 +139,18 @@ def orders_by_number(connection: Connection, wanted: Iterable[tuple[str, str]]) 
 
 def shipments_of_orders(
     connection: Connection, wanted: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], list[tuple[str, Mapping[str, Any]]]]:
-    """Return all known shipments (record id, payload) of these orders (source, order number)."""
-    found: dict[tuple[str, str], list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
+) -> dict[tuple[str, str], list[KnownShipment]]:
+    """Return all known shipments of these orders (source, order number), in the order in which they are carried out."""
+    found: dict[tuple[str, str], list[KnownShipment]] = defaultdict(list)
     pairs = list(set(wanted))
     if not pairs:
         return found
     with translated("reading shipments"):
         rows = connection.execute(_sql("shipments_of_orders"), _columns(pairs)).fetchall()
         connection.commit()
-    for source, number, record_id, payload in rows:
-        found[source, number].append((record_id, payload))
+    for order_source, number, record_id, source, payload, odoo_id in rows:
+        shipment = KnownShipment(record_id=record_id, source=source, payload=payload, odoo_id=odoo_id)
+        found[order_source, number].append(shipment)
     return found
 
 

@@ -32,11 +32,14 @@ JOIN outbox o ON o.entity = 'sales_order' AND o.source = w.source AND o.payload 
 LEFT JOIN crosswalk c USING (canonical_id)
 ORDER BY o.status = 'duplicate' DESC, o.operation = 'delete' DESC, o.arrival DESC
 
+-- What has been carried out comes first, in that order: a shipment that arrives late takes no other's place.
 -- name: shipments_of_orders
-SELECT w.source, w.number, s.record_id, s.payload
+SELECT w.source, w.number, s.record_id, s.source, s.payload, c.odoo_id
 FROM unnest(%s::text[], %s::text[]) w(source, number)
 JOIN outbox s ON s.entity = 'shipment' AND s.payload ->> 'order_source' = w.source
              AND s.payload ->> 'order_number' = w.number AND s.operation = 'upsert' AND s.error_kind IS DISTINCT FROM 'invalid_record'
+LEFT JOIN crosswalk c USING (canonical_id)
+ORDER BY c.odoo_id NULLS LAST, (s.payload ->> 'shipped_at')::timestamptz NULLS LAST, s.payload ->> 'shipment_number', s.record_id
 
 -- name: shipment_lines
 SELECT aggregate_id, record_id, payload FROM outbox

@@ -1,8 +1,8 @@
-"""Shipments: what the warehouse has sent, carried out on Odoo's transfers.
+"""Shipments: what the warehouse has sent, carried out on Odoo's transfers, a transfer a shipment.
 
-Contract: works by order. What Odoo should have delivered is the sum of all shipped shipments that are known; what it has
+Contract: works by order. What Odoo should have delivered after each parcel is the sum of the shipments up to it; what it has
 delivered is read from its order lines; only the difference is carried out (transfers), and read back. A shipment waits for its
-order to be confirmed in Odoo, for its lines and for the products it brings in place of others.
+order to be confirmed in Odoo, for its lines, for the products it brings in place of others, and for what the policies name.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from config.errors import ErrorKind
 from loaders import lookups, references
@@ -17,9 +18,10 @@ from loaders.claims import Due
 from loaders.outcomes import Binding
 from loaders.ready_orders import order_is_ready
 from loaders.references import OrderLine, Reference, ShippedOrder
-from loaders.shipped import Shipped, shipped
-from loaders.substitutions import replace_substituted
-from loaders.transfers import Transfer, carry_out
+from loaders.shipped import Parcel, Shipped, shipped
+from loaders.stock.handling import Handling, Missing, handling
+from loaders.substitutions import Replaced, held_substitution, replace_substituted
+from loaders.transfers import Leg, Transfer, carry_out
 from loaders.work import Work
 
 MODEL = "stock.picking"
@@ -45,15 +47,22 @@ def deliver_shipments(work: Work, batch: Sequence[Due]) -> None:
     known = references.orders_by_number(work.connection, by_order)
     confirmed = {name: due for name, due in by_order.items() if _is_ready(work, name, due, known.get(name))}
     gathered = [one for one in _gather(work, confirmed, known) if _lines_are_ready(work, one)]
-    replaced, missing = replace_substituted(work, gathered)
+    handled = handling(work, [one.shipment for order in gathered for one in order.shipped.parcels])
+    gathered = [one for one in gathered if _may_go(work, one, handled)]
+    replaced = replace_substituted(work, gathered)
     acting = []
     for one in gathered:
-        waits_for = missing.get(one.order.record_id)
-        if waits_for is not None:
-            _park(work, one.due, waits_for, "a product sent in place of another is not in Odoo yet")
+        order_id = one.order.record_id
+        if order_id in replaced.waits_for:
+            _park(work, one.due, replaced.waits_for[order_id], "a product sent in place of another is not in Odoo yet")
+        elif order_id in replaced.refused:
+            _bury(work, one.due, replaced.refused[order_id])
         else:
             acting.append(one)
-    _settle(work, acting, carry_out(work, [_transfer(one, replaced) for one in acting]))
+    transfers = [_transfer(work, one, replaced, handled) for one in acting]
+    carry_out(work, transfers)
+    for one, transfer in zip(acting, transfers, strict=True):
+        _settle(work, one, transfer)
 
 
 def _by_order(work: Work, batch: Sequence[Due]) -> dict[OrderName, list[Due]]:
@@ -80,7 +89,7 @@ def _gather(
     work: Work, by_order: Mapping[OrderName, list[Due]], known: Mapping[OrderName, ShippedOrder]
 ) -> list[OrderShipments]:
     shipments = references.shipments_of_orders(work.connection, by_order)
-    boxes = references.shipment_lines(work.connection, [record for group in shipments.values() for record, _ in group])
+    boxes = references.shipment_lines(work.connection, [one.record_id for group in shipments.values() for one in group])
     lines = references.order_lines(work.connection, [known[name].record_id for name in by_order])
     bound = references.records(work.connection, [line.record_id for group in lines.values() for line in group])
     found = []
@@ -103,29 +112,66 @@ def _lines_are_ready(work: Work, one: OrderShipments) -> bool:
     return True
 
 
-def _transfer(one: OrderShipments, replaced: Mapping[str, Mapping[int, float]]) -> Transfer:
-    """Return what Odoo's lines should have delivered, by their ids; a line that is not shipped keeps what it has."""
-    wanted = {one.bound_lines[number].odoo_id or 0: float(q) for number, q in one.shipped.by_line.items()}
-    wanted |= replaced.get(one.order.record_id, {})
-    return Transfer(order_id=one.order.reference.odoo_id or 0, delivered=wanted, is_final=one.shipped.is_final)
+def _may_go(work: Work, one: OrderShipments, handled: Mapping[str, Handling | Missing]) -> bool:
+    """Tell whether the policies let an order's parcels go, and Odoo has what they name."""
+    for parcel in one.shipped.parcels:
+        how = handled[parcel.shipment.record_id]
+        if isinstance(how, Missing):
+            _park(work, one.due, how.waits_for, how.why)
+            return False
+    held = held_substitution(work, one)
+    if held is not None:
+        _bury(work, one.due, held)
+    return held is None
 
 
-def _settle(work: Work, acting: Sequence[OrderShipments], done: Mapping[int, Transfer]) -> None:
-    for one in acting:
-        transfer = done[one.order.reference.odoo_id or 0]
-        if transfer.refused is None and transfer.unsettled is None:
-            work.outcomes.happened(lookups.order_shipped(one.order.record_id))
+def _transfer(
+    work: Work, one: OrderShipments, replaced: Replaced, handled: Mapping[str, Handling | Missing]
+) -> Transfer:
+    """Return what Odoo's lines should have delivered after each parcel; a line that is not shipped keeps what it has."""
+    transfer = Transfer(
+        order_id=one.order.reference.odoo_id or 0,
+        is_final=any(work.channel(source).stock.shortage == "cancel" for source in one.shipped.final_sources),
+    )
+    delivered: dict[int, Decimal] = defaultdict(Decimal)
+    for parcel in one.shipped.parcels:
+        for line_id, quantity in _by_odoo_line(one, parcel, replaced):
+            delivered[line_id] += quantity
+        how = handled[parcel.shipment.record_id]
+        assert isinstance(how, Handling)
+        transfer.legs.append(
+            Leg(
+                record_id=parcel.shipment.record_id,
+                delivered={line_id: float(quantity) for line_id, quantity in delivered.items()},
+                handling=how,
+                picking_id=parcel.shipment.odoo_id,
+            )
+        )
+    return transfer
+
+
+def _by_odoo_line(one: OrderShipments, parcel: Parcel, replaced: Replaced) -> list[tuple[int, Decimal]]:
+    own = [(one.bound_lines[number].odoo_id or 0, quantity) for number, quantity in parcel.by_line.items()]
+    lines = replaced.lines.get(one.order.record_id, {})
+    return own + [(lines[key], quantity) for key, quantity in parcel.substitutes.items()]
+
+
+def _settle(work: Work, one: OrderShipments, transfer: Transfer) -> None:
+    if transfer.refused is not None:
+        _bury(work, one.due, transfer.refused)
+    elif transfer.unsettled is not None:
         for due in one.due:
-            if transfer.refused is not None:
-                work.outcomes.dead(due, transfer.refused)
-            elif transfer.unsettled is not None:
-                work.outcomes.retried(due, transfer.unsettled, kind=ErrorKind.TRANSIENT, wait_s=_RETRY_S)
-            else:
-                _delivered(work, due, transfer.picking_id)
+            work.outcomes.retried(due, transfer.unsettled, kind=ErrorKind.TRANSIENT, wait_s=_RETRY_S)
+    else:
+        work.outcomes.happened(lookups.order_shipped(one.order.record_id))
+        pickings = {leg.record_id: leg.picking_id for leg in transfer.legs}
+        for due in one.due:
+            _delivered(work, due, pickings.get(due.record_id))
 
 
 def _delivered(work: Work, due: Due, picking_id: int | None) -> None:
-    is_shipped = due.entity == "shipment" and due.payload["status"] == "shipped" and not due.is_delete
+    """A shipment is bound to the transfer that shipped it; one that has not left, or is gone, to none."""
+    is_shipped = due.entity == "shipment" and not due.is_delete and picking_id is not None
     if is_shipped and picking_id is not None:
         work.outcomes.bind(
             Binding(canonical_id=due.canonical_id, entity=due.entity, model=MODEL, external_id=None, odoo_id=picking_id)
@@ -136,3 +182,8 @@ def _delivered(work: Work, due: Due, picking_id: int | None) -> None:
 def _park(work: Work, due: Sequence[Due], waits_for: str, why: str) -> None:
     for one in due:
         work.outcomes.parked(one, waits_for, why)
+
+
+def _bury(work: Work, due: Sequence[Due], words: str) -> None:
+    for one in due:
+        work.outcomes.dead(one, words)

@@ -8,6 +8,7 @@ stays. The new line's external id is derived from the old one's, so that doing i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -23,32 +24,60 @@ if TYPE_CHECKING:
 
 MODEL = "sale.order.line"
 
-# Odoo's ids of the substitutes' lines with the quantity that they should have delivered, by the order's record id.
-Replaced = dict[str, dict[int, float]]
+
+@dataclass(kw_only=True, slots=True)
+class Replaced:
+    """By the order's record id: Odoo's lines by (line number, substitute's sku), what an order waits for, Odoo's words of refusal."""
+
+    lines: dict[str, dict[tuple[int, str], int]] = field(default_factory=dict)
+    waits_for: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
-def replace_substituted(work: Work, orders: Sequence[OrderShipments]) -> tuple[Replaced, dict[str, str]]:
-    """Give Odoo's orders their substitutes' lines; also return, by order, the product that one has to wait for."""
+def held_substitution(work: Work, one: OrderShipments) -> str | None:
+    """Return why an order's shipments are held, if its warehouse may not send one thing for another and Odoo has no such line yet."""
+    held = [
+        (parcel.shipment.source, number, sku)
+        for parcel in one.shipped.parcels
+        for number, sku in parcel.substitutes
+        if work.channel(parcel.shipment.source).stock.substitution == "hold"
+    ]
+    if not held:
+        return None
+    lines = references.substitute_lines(work.connection, [one.lines[number].record_id for _, number, _ in held])
+    accepted = {reference.canonical_id for _, reference in lines}
+    for source, number, sku in held:
+        if _canonical_id(one, number, sku) not in accepted:
+            return (
+                f"The warehouse has sent {sku} in place of line {number}:"
+                f" channels.{source}.stock.substitution holds what is not what was ordered."
+            )
+    return None
+
+
+def replace_substituted(work: Work, orders: Sequence[OrderShipments]) -> Replaced:
+    """Give Odoo's orders their substitutes' lines."""
     wanted = [(one, number, sku, q) for one in orders for (number, sku), q in one.shipped.substitutes.items()]
+    replaced = Replaced()
     if not wanted:
-        return {}, {}
+        return replaced
     products = references.products_by_sku(work.connection, [sku for _, _, sku, _ in wanted])
-    missing = {
+    replaced.waits_for = {
         one.order.record_id: _waits_for(sku, products.get(sku))
         for one, _, sku, _ in wanted
         if sku not in products or not products[sku].is_bound
     }
-    ready = [entry for entry in wanted if entry[0].order.record_id not in missing]
+    ready = [entry for entry in wanted if entry[0].order.record_id not in replaced.waits_for]
     rows = [_row(work, one, number, sku, q, products[sku]) for one, number, sku, q in ready]
     lowered = {(one.order.record_id, number): (one, number) for one, number, _, _ in ready}
     load(work.client, MODEL, [_lowered(work, *entry) for entry in lowered.values()], batch_records=work.batch_records)
     loaded = load(work.client, MODEL, rows, batch_records=work.batch_records)
-    replaced: Replaced = {}
-    for (one, number, sku, q), row in zip(ready, rows, strict=True):
-        odoo_id = loaded.ids.get(row.external_id)
-        if odoo_id is None:
-            continue  # what Odoo says of it comes back as a line that has not delivered what it should
-        replaced.setdefault(one.order.record_id, {})[odoo_id] = float(q)
+    for (one, number, sku, _), row in zip(ready, rows, strict=True):
+        if row.external_id in loaded.refused:
+            replaced.refused[one.order.record_id] = loaded.refused[row.external_id]
+            continue
+        odoo_id = loaded.ids[row.external_id]
+        replaced.lines.setdefault(one.order.record_id, {})[number, sku] = odoo_id
         canonical_id = _canonical_id(one, number, sku)
         work.outcomes.bind(
             Binding(
@@ -59,7 +88,7 @@ def replace_substituted(work: Work, orders: Sequence[OrderShipments]) -> tuple[R
                 odoo_id=odoo_id,
             )
         )
-    return replaced, missing
+    return replaced
 
 
 def _waits_for(sku: str, product: Reference | None) -> str:

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loaders.bisection import each_or_refused
+from loaders.stock.handling import Handling
+from loaders.stock.parcels import label, name_parcels
 from loaders.work import Work
 
 LINE, MOVE, PICKING = "sale.order.line", "stock.move", "stock.picking"
 _SMALLEST = 0.005  # Odoo keeps quantities to two decimals
 _LINE_FIELDS = ("order_id", "qty_delivered", "qty_delivered_method", "product_uom_qty", "state")
-_MOVE_FIELDS = ("sale_line_id", "picking_id", "product_uom_qty", "quantity", "picked", "state")
+_MOVE_FIELDS = ("sale_line_id", "picking_id", "product_uom_qty", "quantity", "picked", "state", "location_id")
 _AT_ONCE = 50
 _CAME_BACK = (
     ["state", "=", "done"],
@@ -31,38 +33,57 @@ Row = dict[str, Any]
 
 
 @dataclass(kw_only=True, slots=True)
+class Leg:
+    """One parcel: what the order's lines should have delivered after it in all (by line id), and the transfer that it went by."""
+
+    record_id: str
+    delivered: dict[int, float]
+    handling: Handling
+    picking_id: int | None = None
+    picking_ids: set[int] = field(default_factory=set)
+
+
+@dataclass(kw_only=True, slots=True)
 class Transfer:
-    """What one order's lines should have delivered (by line id), and what came of it.
+    """One order's parcels, in order, and what came of them. `is_final`: after them nothing may stay open.
 
     `refused`: Odoo's words, or why it cannot be. `unsettled`: what Odoo has not done although it did not refuse.
     """
 
     order_id: int
-    delivered: dict[int, float]
     is_final: bool
+    legs: list[Leg] = field(default_factory=list)
     refused: str | None = None
     unsettled: str | None = None
-    picking_id: int | None = None
-    picking_ids: set[int] = field(default_factory=set)
+    acting: Leg | None = None
+
+    @property
+    def delivered(self) -> dict[int, float]:
+        """What the lines should have delivered in the end."""
+        return self.legs[-1].delivered if self.legs else {}
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing has gone wrong with it."""
+        return self.refused is None and self.unsettled is None
 
 
-def carry_out(work: Work, transfers: Sequence[Transfer]) -> dict[int, Transfer]:
-    """Bring Odoo to what has been shipped; return the transfers by order id, each with what came of it."""
+def carry_out(work: Work, transfers: Sequence[Transfer]) -> None:
+    """Bring Odoo to what has been shipped, one parcel after the other; each transfer says what came of it."""
     by_order = {transfer.order_id: transfer for transfer in transfers}
-    if not by_order:
-        return by_order
-    plan = _Plan(work, by_order)
-    plan.difference()
-    plan.write()
-    plan.validate()
+    active = {order_id: one for order_id, one in by_order.items() if one.legs}
+    while active:
+        plan = _Plan(work, active)
+        active = plan.difference()
+        plan.relocate()
+        plan.write()
+        plan.validate()
     _cancel_rest(work, by_order)
-    _read_back(work, by_order)
-    _name_pickings(work, by_order)
-    return by_order
+    name_parcels(work, [one for one in transfers if one.is_well])
 
 
 class _Plan:
-    """The moves to make for a batch of orders."""
+    """The moves to make for the next parcel of each of a batch of orders."""
 
     def __init__(self, work: Work, by_order: Mapping[int, Transfer]) -> None:
         self._work = work
@@ -70,25 +91,40 @@ class _Plan:
         self._quantities: dict[int, float] = {}  # move -> what it ships
         self._services: dict[float, list[int]] = defaultdict(list)  # delivered quantity -> lines without moves
         self._moves: list[Row] = []
-        self._by_line = {line_id: one for one in by_order.values() for line_id in one.delivered}
+        self._by_line: dict[int, Transfer] = {}
 
-    def difference(self) -> None:
-        """Find out what is still to be shipped, and by which moves."""
+    def difference(self) -> dict[int, Transfer]:
+        """Find out which parcels are next, and by which moves they go; return the orders that have one."""
         lines = _lines(self._work, self._by_order)
-        self._moves = _open_moves(self._work, lines)
+        acting = {order_id: one for order_id, one in self._by_order.items() if self._choose(one, lines)}
+        wanted = {line_id: lines[line_id] for one in acting.values() if one.acting for line_id in one.acting.delivered}
+        self._moves = _open_moves(self._work, wanted)
+        self._by_line = {line_id: acting[row["order_id"][0]] for line_id, row in wanted.items()}
         open_moves: dict[int, list[Row]] = defaultdict(list)
         for move in self._moves:
             open_moves[move["sale_line_id"][0]].append(move)
-        for transfer in self._by_order.values():
-            for line_id, wanted in transfer.delivered.items():
-                self._plan_line(transfer, lines.get(line_id), wanted, open_moves[line_id])
+        for line_id, transfer in self._by_line.items():
+            self._plan_line(transfer, lines[line_id], open_moves[line_id])
+        return {order_id: one for order_id, one in acting.items() if one.refused is None}
+
+    def relocate(self) -> None:
+        """Let the transfers leave from where their parcels have left: Odoo plans them from the order's warehouse."""
+        by_place: dict[int, set[int]] = defaultdict(set)
+        for move in self._shipping():
+            leg = self._by_line[move["sale_line_id"][0]].acting
+            place = leg.handling.place_id if leg else None
+            if place is not None and move["location_id"][0] != place:
+                by_place[place].add(move["picking_id"][0])
+                move["quantity"] = -1.0  # what was reserved is no more
+        for place, pickings in by_place.items():
+            self._work.client.write(PICKING, sorted(pickings), {"location_id": place})
 
     def write(self) -> None:
         """Write the moves' quantities, those with the same in one call; mark them as picked."""
         for delivered, lines in self._services.items():
             self._work.client.write(LINE, lines, {"qty_delivered": delivered})
         by_values: dict[tuple[float | None, bool], list[int]] = defaultdict(list)
-        for move in self._moves:
+        for move in self._of_well_ones():
             quantity = self._quantities.get(move["id"])
             if quantity is None:
                 if move["picked"]:
@@ -102,13 +138,14 @@ class _Plan:
             self._work.client.write(MOVE, moves, values)
 
     def validate(self) -> None:
-        """Validate the transfers that ship something; of a final shipment's nothing stays open."""
-        pickings = {
-            move["picking_id"][0]: self._by_line[move["sale_line_id"][0]]
-            for move in self._moves
-            if move["id"] in self._quantities
-        }
-        final = [picking for picking, transfer in pickings.items() if transfer.is_final]
+        """Label and validate the transfers that ship something; of a final shipment's nothing stays open."""
+        pickings = {move["picking_id"][0]: self._by_line[move["sale_line_id"][0]] for move in self._shipping()}
+        label(self._work, {one: transfer.acting.handling for one, transfer in pickings.items() if transfer.acting})
+        final = [
+            picking
+            for picking, transfer in pickings.items()
+            if transfer.is_final and transfer.acting is transfer.legs[-1]
+        ]
         context = {"skip_backorder": True, "skip_sms": True, "picking_ids_not_to_backorder": final}
         refused = each_or_refused(
             lambda some: self._work.client.call(PICKING, "button_validate", [some], context=context),
@@ -116,20 +153,45 @@ class _Plan:
             _AT_ONCE,
         )
         for picking, transfer in pickings.items():
-            transfer.picking_ids.add(picking)
+            if transfer.acting is not None:
+                transfer.acting.picking_ids.add(picking)
             transfer.refused = transfer.refused or refused.get(picking)
 
-    def _plan_line(self, transfer: Transfer, line: Row | None, wanted: float, moves: Sequence[Row]) -> None:
-        if line is None:
+    def _choose(self, transfer: Transfer, lines: Mapping[int, Row]) -> bool:
+        """Choose an order's first parcel that Odoo has not shipped yet; tell whether there is one."""
+        if any(line_id not in lines for line_id in transfer.delivered):
             transfer.refused = "A line of the order is gone from Odoo."
+            return False
+        tried, transfer.acting = transfer.acting, None
+        for line_id, wanted in transfer.delivered.items():
+            row = lines[line_id]
+            if wanted - row["qty_delivered"] <= -_SMALLEST and row["qty_delivered_method"] != "manual":
+                transfer.refused = (
+                    "Odoo has delivered more than the warehouse says it has shipped; book a return in Odoo."
+                )
+                return False
+        transfer.acting = next(
+            (leg for leg in transfer.legs if _is_missing(leg, lines, leg is transfer.legs[-1])), None
+        )
+        if transfer.acting is not None and transfer.acting is tried:
+            transfer.unsettled = "Odoo has not delivered what was shipped, without saying why."
+            return False
+        return transfer.acting is not None
+
+    def _shipping(self) -> list[Row]:
+        """Return the moves that ship something; none of an order with which something is wrong."""
+        return [move for move in self._of_well_ones() if move["id"] in self._quantities]
+
+    def _of_well_ones(self) -> list[Row]:
+        return [move for move in self._moves if self._by_line[move["sale_line_id"][0]].refused is None]
+
+    def _plan_line(self, transfer: Transfer, line: Row, moves: Sequence[Row]) -> None:
+        leg = transfer.acting
+        if leg is None or not _is_missing_of_line(leg.delivered[line["id"]], line, leg is transfer.legs[-1]):
             return
-        missing = wanted - line["qty_delivered"]
-        if abs(missing) < _SMALLEST:
-            return
+        missing = leg.delivered[line["id"]] - line["qty_delivered"]
         if line["qty_delivered_method"] == "manual":
-            self._services[wanted].append(line["id"])
-        elif missing < 0:
-            transfer.refused = "Odoo has delivered more than the warehouse says it has shipped; book a return in Odoo."
+            self._services[leg.delivered[line["id"]]].append(line["id"])
         elif line["state"] != "sale":
             transfer.refused = f"The warehouse has shipped an order whose state in Odoo is {line['state']}."
         elif not moves:
@@ -145,6 +207,17 @@ class _Plan:
             if quantity >= _SMALLEST:
                 self._quantities[move["id"]] = round(quantity, 2)
             missing -= quantity
+
+
+def _is_missing(leg: Leg, lines: Mapping[int, Row], is_last: bool) -> bool:
+    """Tell whether Odoo has still to ship something of a parcel."""
+    return any(_is_missing_of_line(wanted, lines[line_id], is_last) for line_id, wanted in leg.delivered.items())
+
+
+def _is_missing_of_line(wanted: float, line: Row, is_last: bool) -> bool:
+    """Likewise of one line. What is delivered by hand may also be lowered, in the end."""
+    missing: float = wanted - line["qty_delivered"]
+    return missing >= _SMALLEST or (is_last and missing <= -_SMALLEST and line["qty_delivered_method"] == "manual")
 
 
 def _lines(work: Work, order_ids: Iterable[int]) -> dict[int, Row]:
@@ -166,28 +239,7 @@ def _open_moves(work: Work, lines: Mapping[int, Row]) -> list[Row]:
 
 def _cancel_rest(work: Work, by_order: Mapping[int, Transfer]) -> None:
     """After an order's final shipment cancel what is still open of it (left by an earlier shipment)."""
-    final = {order_id: one for order_id, one in by_order.items() if one.is_final and one.refused is None}
+    final = {order_id: one for order_id, one in by_order.items() if one.is_final and one.is_well}
     moves = _open_moves(work, _lines(work, final)) if final else []
     pickings = sorted({move["picking_id"][0] for move in moves})
     each_or_refused(lambda some: work.client.call(PICKING, "action_cancel", [some]), pickings, _AT_ONCE)
-
-
-def _read_back(work: Work, by_order: Mapping[int, Transfer]) -> None:
-    """Compare what the lines have delivered now with what they should have."""
-    lines = _lines(work, [order_id for order_id, one in by_order.items() if one.refused is None])
-    for transfer in by_order.values():
-        for line_id, wanted in transfer.delivered.items():
-            found = lines.get(line_id)
-            if transfer.refused is None and (found is None or abs(found["qty_delivered"] - wanted) >= _SMALLEST):
-                transfer.unsettled = "Odoo has not delivered what was shipped, without saying why."
-
-
-def _name_pickings(work: Work, by_order: Mapping[int, Transfer]) -> None:
-    """Note which transfer shipped it: the one validated now, else the order's latest that is done."""
-    unnamed = [order_id for order_id, one in by_order.items() if not one.picking_ids]
-    for transfer in by_order.values():
-        transfer.picking_id = max(transfer.picking_ids, default=None)
-    if unnamed:
-        domain = [["sale_id", "in", unnamed], ["state", "=", "done"]]
-        for row in work.client.search_read(PICKING, domain, ["sale_id"]):
-            by_order[row["sale_id"][0]].picking_id = row["id"]

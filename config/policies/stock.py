@@ -22,7 +22,7 @@ class StockPolicy(Policy):
     """How a channel's or warehouse's movements are carried out."""
 
     shortage: Literal["backorder", "cancel"] = Field(
-        default="backorder", description="what a short final shipment leaves open: a backorder, or nothing"
+        default="cancel", description="what a short final shipment leaves open: a backorder, or nothing"
     )
     substitution: Literal["accept", "hold"] = Field(
         default="accept", description="whether goods sent in place of others are booked, or held as a dead letter"

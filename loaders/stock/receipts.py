@@ -67,6 +67,12 @@ def receive(work: Work, receipts: Sequence[Receipt]) -> None:
     """Bring Odoo to what these returns say."""
     if not receipts:
         return
+    if not work.names.has_field(PICKING, "carrier_tracking_ref"):
+        for receipt in receipts:
+            receipt.refused = (
+                "Odoo's transfers have no tracking reference to find a return by: install the app Delivery."
+            )
+        return
     moved = _Moved(work, receipts)
     for receipt in receipts:
         _plan(work, receipt, moved)

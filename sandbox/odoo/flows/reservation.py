@@ -108,6 +108,17 @@ def unreserve(env: Env, move_ids: Sequence[int]) -> None:
     )
 
 
+def move_to(env: Env, picking_id: int, place: int) -> None:
+    """A transfer's open moves leave from another place: what was reserved is given back, and reserved there."""
+    moves = env.ids(
+        f"SELECT id FROM stock_move WHERE picking_id = %s AND state IN {OPEN} AND location_id <> %s AND NOT scrapped",
+        [picking_id, place],
+    )
+    unreserve(env, moves)
+    env.rows("UPDATE stock_move SET location_id = %s WHERE id = ANY(%s::int[])", [place, moves])
+    assign(env, moves)
+
+
 def trim(env: Env, move_ids: Sequence[int]) -> None:
     """Moves whose demand sank keep no more than they demand; what is already picked stays picked."""
     excess = env.pairs(

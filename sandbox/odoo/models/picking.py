@@ -8,7 +8,7 @@ from sandbox.odoo.errors import UserError
 from sandbox.odoo.flows import delivery, reservation
 from sandbox.odoo.orm.environment import Env
 from sandbox.odoo.orm.fields import Field
-from sandbox.odoo.orm.model import Values, api_records
+from sandbox.odoo.orm.model import Changes, Values, api_records
 from sandbox.odoo.orm.public import PublicModel
 
 _EMPTY = "You can’t validate an empty transfer. Please add some products to move before proceeding."
@@ -47,6 +47,13 @@ class Picking(PublicModel):
             " WHERE t.id = p.picking_type_id AND p.id = ANY(%s::int[])",
             [ids],
         )
+
+    def after_write(self, env: Env, changes: Changes) -> None:
+        """Goods that are to leave from another place are reserved there."""
+        for one, values in changes.items():
+            if values.get("location_id"):
+                reservation.move_to(env, one, int(values["location_id"]))
+                reservation.refresh_pickings(env, [one])
 
     @api_records
     def action_confirm(self, env: Env, ids: list[int]) -> bool:

@@ -97,4 +97,19 @@ class Quant(PublicModel):
         )
 
 
-MODELS: tuple[type[Model], ...] = (Location, Warehouse, PickingType, ProcurementGroup, Quant)
+class Carrier(PublicModel):
+    name = "delivery.carrier"
+    label = "Shipping Methods"
+    order = "sequence, id"
+    shown_as = "({t}.name->>'en_US')"
+    defaults = {
+        "active": True,
+        "sequence": 10,
+        "delivery_type": "fixed",
+        "integration_level": "rate_and_ship",
+        "invoice_policy": "estimated",
+        "fixed_price": 0,
+    }
+
+
+MODELS: tuple[type[Model], ...] = (Location, Warehouse, PickingType, ProcurementGroup, Quant, Carrier)

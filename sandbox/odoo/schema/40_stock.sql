@@ -109,3 +109,13 @@ CREATE TABLE stock_scrap (
     state varchar, scrap_qty numeric NOT NULL, should_replenish boolean, date_done timestamp, create_date timestamp,
     write_date timestamp
 );
+
+CREATE TABLE delivery_carrier (
+    id serial PRIMARY KEY, sequence integer, company_id integer, product_id integer NOT NULL, shipping_insurance integer,
+    create_uid integer, write_uid integer, delivery_type varchar NOT NULL, integration_level varchar, tracking_url varchar,
+    invoice_policy varchar NOT NULL, name jsonb NOT NULL, carrier_description jsonb, active boolean,
+    prod_environment boolean, debug_logging boolean, free_over boolean, return_label_on_delivery boolean,
+    get_return_label_from_portal boolean, create_date timestamp, write_date timestamp, max_weight double precision,
+    max_volume double precision, margin double precision, fixed_margin double precision, amount double precision,
+    fixed_price double precision
+);

@@ -1,0 +1,85 @@
+"""How a parcel is handled in Odoo: its label, carrier, and the place that it leaves from, as the policies name them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loaders import lookups, references
+from loaders.references import KnownShipment
+from loaders.work import Work
+
+CARRIER, WAREHOUSE = "delivery.carrier", "stock.warehouse"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handling:
+    """A parcel's tracking number, and Odoo's ids of its carrier and of the place; None: nothing is said of it."""
+
+    tracking: str | None = None
+    carrier_id: int | None = None
+    place_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Missing:
+    """What a policy names and Odoo does not have."""
+
+    waits_for: str
+    why: str
+
+
+def handling(work: Work, shipments: Sequence[KnownShipment]) -> dict[str, Handling | Missing]:
+    """Return how each of these shipments is handled, by record id."""
+    codes = warehouse_codes(work, {(one.source, one.payload.get("location_key") or "") for one in shipments})
+    places = stock_places(work, set(codes.values()))
+    return {one.record_id: _handling(work, one, codes, places) for one in shipments}
+
+
+def warehouse_codes(work: Work, locations: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the codes of Odoo's warehouses that the policies give for these locations (source, key).
+
+    A policy names a location by the code that its source gives it; where no location record has arrived, that is its key.
+    """
+    asked = {location for location in locations if location[1] and work.channel(location[0]).warehouses}
+    records = {(source, key): lookups.record("location", source, key) for source, key in asked}
+    payloads = references.payloads(work.connection, records.values())
+    found = {}
+    for (source, key), record_id in records.items():
+        code = payloads.get(record_id, {}).get("code") or key
+        if code in work.channel(source).warehouses:
+            found[source, key] = work.channel(source).warehouses[code]
+    return found
+
+
+def stock_places(work: Work, codes: set[str]) -> dict[str, int]:
+    """Return where each of these warehouses keeps its stock."""
+    if not codes:
+        return {}
+    rows = work.client.search_read(WAREHOUSE, [["code", "in", sorted(codes)]], ["code", "lot_stock_id"])
+    return {row["code"]: row["lot_stock_id"][0] for row in reversed(rows)}
+
+
+def missing_warehouse(code: str) -> Missing:
+    """A warehouse that Odoo does not have."""
+    return Missing(waits_for=lookups.in_odoo(WAREHOUSE, code), why=f"Odoo has no warehouse {code}")
+
+
+def _handling(
+    work: Work, shipment: KnownShipment, codes: dict[tuple[str, str], str], places: dict[str, int]
+) -> Handling | Missing:
+    payload = shipment.payload
+    carrier_id = None
+    carrier = work.channel(shipment.source).carriers.get(payload.get("carrier") or "")
+    if carrier is not None:
+        carrier_id = work.names.find(CARRIER, carrier)
+        if carrier_id is None:
+            return Missing(waits_for=lookups.in_odoo(CARRIER, carrier), why=f"Odoo has no delivery method {carrier}")
+    code = codes.get((shipment.source, payload.get("location_key") or ""))
+    if code is not None and code not in places:
+        return missing_warehouse(code)
+    return Handling(
+        tracking=payload.get("tracking_number") or None,
+        carrier_id=carrier_id,
+        place_id=places[code] if code is not None else None,
+    )
