@@ -74,6 +74,11 @@ class MappingFiles:
         return tuple(one for one in self.current if isinstance(one, BrokenMapping))
 
     @property
+    def loaded(self) -> tuple[Mapping, ...]:
+        """All that the files say, whether it fits its tables or not."""
+        return self._loaded
+
+    @property
     def whole(self) -> tuple[CompiledMapping, ...]:
         """Those that fit their tables."""
         return tuple(one for one in self.current if isinstance(one, CompiledMapping))

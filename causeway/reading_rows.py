@@ -20,6 +20,7 @@ from causeway.source_rows import SourceRows
 from causeway.sources import Sources
 from config.errors import CausewayError
 from config.settings import StateSettings
+from loaders.copies import without_records
 from loaders.outbox import Outbox
 from loaders.rows_to_read import Group, ReadRows, groups, note_mended, take
 from loaders.state import connect
@@ -70,6 +71,7 @@ class RowReading:
             self._watch_mappings()
             if not self._looked_for_mended:
                 self._note_mended()
+                self._tell_of_older_rows()
             self._copy_appeared()
             if time.monotonic() < self._look_at:
                 return False
@@ -149,6 +151,18 @@ class RowReading:
         if noted := note_mended(self._state_connection(), digests):
             logger.info("{} rows whose records were invalid are read again: their mappings have changed", noted)
         self._looked_for_mended = True
+
+    def _tell_of_older_rows(self) -> None:
+        """A mapping that came after its table's rows has nothing of them: say how they come, where its backfill policy wants any."""
+        wanting = [one for one in self._files.loaded if not one.backfill.none]
+        empty = without_records(self._state_connection(), wanting)
+        for one in wanting:
+            if one.name in empty:
+                logger.info(
+                    "mapping {} has no records yet, though the rows of {} were taken in before:"
+                    " `causeway copy {} {} --lane operational` brings them to it",
+                    *(one.name, one.table, one.source, one.table),
+                )
 
     def _use_mappings(self) -> None:
         self._mapper.replace(self._files.current)

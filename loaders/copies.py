@@ -25,8 +25,9 @@ from cdc.lsn import Lsn
 from cdc.relation import Relation, ReplicaIdentity, relation_from_json, relation_to_json
 from config.settings import Lane
 from loaders.named_sql import statements
-from loaders.state import scalar
+from loaders.state import scalar, translated
 from transforms.compiled import KeyPattern
+from transforms.mapping import Mapping
 
 _LANE = Lane.OPERATIONAL.value
 _WHOLE_SOURCE = ""  # in a table name's place: what a repeated snapshot has seen
@@ -196,6 +197,20 @@ def copies_of(connection: Connection, source: str) -> Copies:
         )
         found.progress[progress.table] = progress
     return found
+
+
+def without_records(connection: Connection, mappings: Sequence[Mapping]) -> frozenset[str]:
+    """Return the names of those of the mappings that have made no record, though their tables' rows were brought here. Ends the transaction."""
+    names = {
+        "names": [each.name for each in mappings],
+        "sources": [each.source for each in mappings],
+        "tables": [each.table for each in mappings],
+        "entities": [each.entity for each in mappings],
+    }
+    with translated("looking for mappings without records"):
+        found = connection.execute(statements("copies.sql")["without_records"], names).fetchall()
+        connection.commit()
+    return frozenset(name for (name,) in found)
 
 
 def _has_key(relation: Relation) -> bool:

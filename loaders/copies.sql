@@ -19,6 +19,17 @@ DELETE FROM copies WHERE source = %(source)s
 -- name: captured
 SELECT table_name FROM captured_tables WHERE source = %(source)s
 
+-- Records from before it was noted by which mapping they were made may be of any.
+-- name: without_records
+SELECT m.name
+FROM unnest(%(names)s::text[], %(sources)s::text[], %(tables)s::text[], %(entities)s::text[]) m(name, source, table_name, entity)
+JOIN captured_tables c USING (source, table_name)
+WHERE NOT EXISTS (SELECT 1 FROM copies p WHERE p.source = m.source AND p.table_name = m.table_name)
+  AND NOT EXISTS (
+        SELECT 1 FROM outbox o
+        WHERE o.source = m.source AND o.entity = m.entity AND coalesce(o.mapping, m.name) = m.name)
+ORDER BY m.name
+
 -- name: note_captured
 INSERT INTO captured_tables (source, table_name) SELECT %(source)s, unnest(%(tables)s::text[]) ON CONFLICT DO NOTHING
 

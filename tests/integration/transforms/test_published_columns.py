@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from cdc import slots
 from cdc.batch import BatchKind
@@ -160,6 +161,29 @@ def test_a_table_taken_out_of_the_publication_and_put_back_between_two_looks_is_
     assert end.copied == [("shop", "public.products")]
     end.reading.finish()
     assert end.copied == [("shop", "public.products")]
+
+
+def test_a_mapping_new_over_a_table_that_streams_names_the_command_that_brings_its_older_rows(
+    end: OperationalEnd,
+) -> None:
+    shelves = PLACES.replace("mapping: places", "mapping: shelves").replace("public.places", "public.products")
+    told: list[str] = []
+    sink = logger.add(told.append, format="{message}", filter=lambda record: "causeway copy" in record["message"])
+    try:
+        end.reading.finish()  # the mapping that is there has its records
+        (end.folder / "shelves.sql").write_text(shelves.replace("-- version", "-- backfill: none\n-- version"))
+        end.reading.finish()
+        assert told == []  # it does not want them
+        (end.folder / "shelves.sql").write_text(shelves)
+        end.reading.finish()
+        end.reading.finish()
+    finally:
+        logger.remove(sink)
+    assert [line.partition(":")[0] for line in told] == [
+        "mapping shelves has no records yet, though the rows of public.products were taken in before"
+    ]
+    assert "`causeway copy shop public.products --lane operational`" in told[0]
+    assert end.copied == []
 
 
 def test_the_first_mapping_of_a_source_has_its_table_copied(database: FreshDatabase, tmp_path: Path) -> None:
