@@ -6,7 +6,7 @@ go with it and the records are due again. The outbox's own rows are never locked
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,13 @@ class Claims:
             mine = [moved for moved, order in due if order is None or order in held]
             rows = self._connection.execute(_sql(f"claimed_{what}"), {what: mine}).fetchall() if mine else []
         return [_due(row) for row in rows]
+
+    def take_up_settlements(self, sources: Sequence[str]) -> None:
+        """Make the statements' lines of these sources due that were only recorded: no policy said what becomes of them then."""
+        if sources:
+            with translated("taking up recorded settlements"):
+                self._connection.execute(_sql("take_up_settlements"), {"sources": list(sources)})
+                self._connection.commit()
 
     def release(self) -> None:
         """Let go of everything claimed."""

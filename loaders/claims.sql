@@ -106,3 +106,12 @@ WHERE p.status = 'parked' AND (
     OR (p.waits_for LIKE 'sales_order_line#of=%%' AND EXISTS (
         SELECT 1 FROM outbox o WHERE o.entity = 'sales_order_line' AND o.aggregate_id = substr(p.waits_for, 21)))
 )
+
+-- name: take_up_settlements
+WITH due AS (
+    UPDATE outbox SET status = 'pending', stage = 'load', updated_at = now()
+    WHERE entity = 'settlement_line' AND status = 'recorded' AND operation = 'upsert' AND source = ANY(%(sources)s)
+      AND payload ->> 'settlement_key' IS NOT NULL
+    RETURNING aggregate_id
+)
+INSERT INTO aggregates (aggregate_id) SELECT DISTINCT aggregate_id FROM due ON CONFLICT DO NOTHING

@@ -186,7 +186,9 @@ class Deliverer:
             )
             rechecks = Rechecks(state, held, grace_s=self._odoo.timeout_s)
             self._compared = went_live(state, self._gates.entities(Mode.LIVE, Mode.HELD))
-            self._connections = _Connections(state=state, held=held, claims=Claims(held), rechecks=rechecks)
+            claims = Claims(held)
+            claims.take_up_settlements(self._policies.settled_sources)
+            self._connections = _Connections(state=state, held=held, claims=claims, rechecks=rechecks)
         return self._connections
 
     def _round(self, connections: _Connections, report: DeliveryReport, stop: threading.Event | None) -> bool:

@@ -23,6 +23,7 @@ DELIVERED_ENTITIES = frozenset(
         "shipment_line",
         "return",
         "return_line",
+        "settlement_line",
     }
 )
 # Only these can be what a parked record waits for by a lookup.

@@ -16,7 +16,8 @@ from loaders.bisection import each_or_refused
 from loaders.claims import Due
 from loaders.line_products import LineProducts
 from loaders.load import LoadRow
-from loaders.order_terms import Missing, company_of, line_cells
+from loaders.named import Missing, context_company
+from loaders.order_terms import line_cells
 from loaders.references import Reference
 from loaders.work import Prepared, Work, load_prepared
 
@@ -42,7 +43,7 @@ def deliver_lines(work: Work, batch: Sequence[Due]) -> None:
             work.outcomes.missing(due, terms.waits_for, terms.why)
             continue
         cells = _cells(work, due, orders[due.aggregate_id], products, substituted.get(due.record_id, Decimal(0)))
-        row = LoadRow(cells=cells | terms, company_id=company_of(work, due.source))
+        row = LoadRow(cells=cells | terms, company_id=context_company(work, due.source))
         prepared.append(Prepared(due=due, row=row, bound=own.get(due.record_id)))
     for one, odoo_id in load_prepared(work, MODEL, prepared):
         work.outcomes.delivered(one.due, model=MODEL, odoo_id=odoo_id)

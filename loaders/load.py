@@ -14,6 +14,7 @@ from typing import Any
 
 from config.errors import ErrorKind
 from loaders.client import OdooClient
+from loaders.companies import company_context
 from loaders.odoo_errors import OdooError, is_race
 
 _RACE_ATTEMPTS = 5
@@ -23,11 +24,13 @@ _RACE_ATTEMPTS = 5
 class LoadRow:
     """One record to load: `cells` by column; the column `id` is its external id with its prefix.
 
-    `first`: cells that a record is made with, and that are never sent again. `company_id`: the company that it is made in.
+    `first`: cells that a record is made with, and that are never sent again. `parts`: the cells of its one2many rows, each with
+    an external id of its own. `company_id`: the company that it is made in.
     """
 
     cells: Mapping[str, str]
     first: Mapping[str, str] = field(default_factory=dict)
+    parts: Sequence[Mapping[str, str]] = ()
     company_id: int | None = None
 
     @property
@@ -36,7 +39,7 @@ class LoadRow:
 
     @property
     def digest(self) -> str:
-        """Digest of the cells, without the first ones: what has not changed is not sent again."""
+        """Digest of the cells, without the first ones and the parts: what has not changed is not sent again."""
         text = "\x1f".join(f"{name}\x1e{value}" for name, value in sorted(self.cells.items()))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -59,7 +62,7 @@ def load(
     """Load rows, those with the same columns and company together. Raises OdooError for what is not one row's fault (lost, ...)."""
     loaded = Loaded()
     for company_id, alike in _alike(rows):
-        context = {"allowed_company_ids": [company_id]} if company_id else None
+        context = company_context(company_id)
         for start in range(0, len(alike), batch_records):
             _Loading(client, model, context, loaded).load(alike[start : start + batch_records])
     return loaded
@@ -68,7 +71,7 @@ def load(
 def _alike(rows: Sequence[LoadRow]) -> Iterator[tuple[int | None, list[LoadRow]]]:
     groups: dict[tuple[Any, ...], list[LoadRow]] = {}
     for row in rows:
-        groups.setdefault((row.company_id, *row.cells, *row.first), []).append(row)
+        groups.setdefault((row.company_id, *_columns(row)), []).append(row)
     for (company_id, *_), alike in groups.items():
         yield company_id, alike
 
@@ -103,8 +106,8 @@ class _Loading:
 
     def _call(self, rows: Sequence[LoadRow]) -> list[dict[str, Any]]:
         """Load these rows; return the messages that kept them out, none when all are in."""
-        columns = [*rows[0].cells, *rows[0].first]
-        matrix = [[*row.cells.values(), *row.first.values()] for row in rows]
+        columns = _columns(rows[0])
+        matrix = [cells for row in rows for cells in _matrix(row)]
         for _ in range(_RACE_ATTEMPTS):
             try:
                 reply = self._client.call(self._model, "load", [columns, matrix], context=self._context)
@@ -119,6 +122,17 @@ class _Loading:
             if not any(is_race(str(message.get("message", ""))) for message in messages):
                 return messages or [{"message": "Odoo loaded nothing and said nothing."}]
         raise OdooError(ErrorKind.TRANSIENT, f"Odoo could not load {self._model}: others write the same records.")
+
+
+def _columns(row: LoadRow) -> list[str]:
+    return [*row.cells, *row.first, *(row.parts[0] if row.parts else ())]
+
+
+def _matrix(row: LoadRow) -> Iterator[list[str]]:
+    """Yield the record's row, with its first part, and a row for each other part (Odoo: _extract_records)."""
+    own = [*row.cells.values(), *row.first.values()]
+    for number, part in enumerate(row.parts or ({},)):
+        yield [*([""] * len(own) if number else own), *part.values()]
 
 
 def _suspects(messages: Sequence[Mapping[str, Any]], count: int) -> set[int]:

@@ -45,7 +45,9 @@ class OdooNames:
         """
         key = (model, name, company_id, where)
         if key not in self._found:
-            rows = self._client.search_read(model, self._domain(model, name, company_id, where), [])
+            # An account's code is its company's (account/models/account_account.py, _search_code).
+            domain = self._domain(model, name, company_id, where)
+            rows = self._client.search_read(model, domain, [], company_id=company_id)
             self._found[key] = rows[0]["id"] if rows else None
         return self._found[key]
 

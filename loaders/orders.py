@@ -12,8 +12,9 @@ from loaders import lookups, references
 from loaders.claims import Due
 from loaders.line_products import LineProducts
 from loaders.load import LoadRow
+from loaders.named import Missing, context_company
 from loaders.order_state import cancel_in_odoo, ordered_at
-from loaders.order_terms import Missing, company_of, line_cells, order_terms
+from loaders.order_terms import line_cells, order_terms
 from loaders.references import OrderLine, Reference
 from loaders.work import Prepared, Work, load_prepared
 
@@ -97,7 +98,7 @@ def _line_lacks(work: Work, products: LineProducts, line: OrderLine) -> Missing 
 def _row(work: Work, due: Due, known: Mapping[str, Reference]) -> LoadRow | Missing:
     cells = _cells(work, due, known)
     if _is_bound(due, known):
-        return LoadRow(cells=cells, company_id=company_of(work, due.source))
+        return LoadRow(cells=cells, company_id=context_company(work, due.source))
     terms = order_terms(work, due.source, due.payload["currency"])
     if isinstance(terms, Missing):
         return terms

@@ -138,6 +138,11 @@ class Outcomes:
         )
         self._settle(settled, "retried")
 
+    def recorded(self, due: Due) -> None:
+        """No policy says what becomes of it in Odoo: it is only kept."""
+        self._settled.append(_Settled(due=due, status="recorded", stage="load"))
+        self.counts["recorded"] += 1
+
     def duplicate(self, due: Due, words: str) -> None:
         """It belongs to an order that the channel had sent before."""
         self._settled.append(_Settled(due=due, status="duplicate", stage="load", error=words))

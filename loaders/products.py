@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loaders import lookups, references
+from loaders import references
 from loaders.archive import archive_deleted
 from loaders.claims import Due
 from loaders.load import LoadRow, load
+from loaders.named import Missing, named
 from loaders.references import Reference
 from loaders.work import Prepared, Work, load_prepared
 
@@ -59,9 +60,8 @@ def deliver_products(work: Work, batch: Sequence[Due]) -> None:
     prepared = []
     for due in wanted:
         unit = _unit(work, due)
-        if unit is None:
-            name = work.channel(due.source).units[due.payload["unit"]]
-            work.outcomes.parked(due, lookups.in_odoo("uom.uom", name), f"Odoo has no unit of measure {name}")
+        if isinstance(unit, Missing):
+            work.outcomes.missing(due, unit.waits_for, unit.why)
             continue
         bound = known.get(due.canonical_id)
         prepared.append(Prepared(due=due, row=LoadRow(cells=_cells(work, due, bound) | unit), bound=bound))
@@ -69,14 +69,14 @@ def deliver_products(work: Work, batch: Sequence[Due]) -> None:
         work.outcomes.delivered(one.due, model=MODEL, odoo_id=odoo_id)
 
 
-def _unit(work: Work, due: Due) -> dict[str, str] | None:
-    """Return the cell of the unit of measure; None where Odoo has none of the name that the channel's policy gives."""
+def _unit(work: Work, due: Due) -> dict[str, str] | Missing:
+    """Return the cell of the unit of measure: Odoo's own, or what the channel's policy names."""
     unit = due.payload["unit"]
     name = work.channel(due.source).units.get(unit)
     if name is None:
         return {"uom_id/id": _UNITS[unit]}
-    odoo_id = work.names.find("uom.uom", name)
-    return None if odoo_id is None else {"uom_id/.id": str(odoo_id)}
+    found = named(work, "uom.uom", name)
+    return found if isinstance(found, Missing) else {"uom_id/.id": str(found)}
 
 
 def _cells(work: Work, due: Due, bound: Reference | None) -> dict[str, str]:

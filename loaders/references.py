@@ -209,6 +209,19 @@ def payloads(connection: Connection, record_ids: Iterable[str]) -> dict[str, Map
     return dict(rows)
 
 
+def settlement_lines(connection: Connection, statement_ids: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the known lines of these statements, by the statement's id, in the order of their numbers."""
+    wanted = list(set(statement_ids))
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    if wanted:
+        with translated("reading settlement lines"):
+            rows = connection.execute(_sql("settlement_lines"), [wanted]).fetchall()
+            connection.commit()
+        for statement_id, payload in rows:
+            found[statement_id].append(payload)
+    return found
+
+
 def substituted(connection: Connection, line_ids: Iterable[str]) -> dict[str, Decimal]:
     """Return, by order line, how much of it was replaced by a substitute that Odoo has a line for."""
     wanted = list(set(line_ids))

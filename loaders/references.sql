@@ -84,3 +84,9 @@ JOIN outbox sl ON sl.entity = 'shipment_line' AND sl.aggregate_id = s.record_id
 JOIN crosswalk c ON c.canonical_id = l.record_id || '_sub:' || (sl.payload ->> 'product_sku')
 WHERE l.record_id = ANY(%s)
 GROUP BY 1, 2, 3 ORDER BY 2
+
+-- name: settlement_lines
+SELECT aggregate_id, payload FROM outbox
+WHERE entity = 'settlement_line' AND aggregate_id = ANY(%s) AND operation = 'upsert'
+  AND error_kind IS DISTINCT FROM 'invalid_record' AND status <> 'waived'
+ORDER BY aggregate_id, (payload ->> 'line_number')::int, record_id

@@ -233,3 +233,9 @@ CREATE TABLE shadow (
     differences jsonb NOT NULL,                         -- field -> [ours, Odoo's]
     compared_at timestamptz NOT NULL
 );
+
+-- name: version_8
+-- A statement's lines are delivered together, and found by it.
+UPDATE outbox SET aggregate_id = 'settlement:' || source || ':' || (payload ->> 'settlement_key')
+WHERE entity = 'settlement_line' AND payload ->> 'settlement_key' IS NOT NULL;
+CREATE INDEX outbox_settlements ON outbox (aggregate_id) WHERE entity = 'settlement_line';

@@ -19,6 +19,7 @@ from loaders.order_state import drive_orders
 from loaders.orders import deliver_orders
 from loaders.partners import deliver_partners
 from loaders.products import deliver_products, ensure_services
+from loaders.settlements import deliver_settlements
 from loaders.shipments import deliver_shipments
 from loaders.stock.returns import deliver_returns
 from loaders.work import Work
@@ -78,6 +79,12 @@ def delivery_steps(batch_records: int, policies: Policies | None = None) -> list
         ("order states", Domain.ORDERS, lambda c, n: c.records("sales_order", "state", n), drive_orders),
         ("shipments", Domain.SHIPMENTS, lambda c, n: c.shipments(n), deliver_shipments),
         ("returns", Domain.RETURNS, lambda c, n: c.returns(n), deliver_returns),
+        (
+            "settlements",
+            Domain.SETTLEMENTS,
+            lambda c, n: c.records("settlement_line", "load", n),
+            deliver_settlements,
+        ),
     ]
     steps = [
         Step(name=name, domain=domain, claim=claim, act=act, largest=batch_records, limit=batch_records)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from loaders import lookups, references
 from loaders.load import LoadRow, load
-from loaders.order_terms import Missing, company_of, line_cells
+from loaders.named import Missing, context_company
+from loaders.order_terms import line_cells
 from loaders.outcomes import Binding
 from loaders.references import OrderLine, Reference
 from loaders.work import Work
@@ -112,7 +113,7 @@ def _row(work: Work, one: OrderShipments, number: int, sku: str, quantity: Decim
             "sequence": str(number),
         }
         | _terms(work, one.lines[number]),
-        company_id=company_of(work, one.lines[number].source),
+        company_id=context_company(work, one.lines[number].source),
     )
 
 
@@ -125,7 +126,7 @@ def _lowered(work: Work, one: OrderShipments, number: int) -> LoadRow:
             "product_uom_qty": str(quantity),
             "price_unit": _terms(work, line)["price_unit"],
         },
-        company_id=company_of(work, line.source),
+        company_id=context_company(work, line.source),
     )
 
 

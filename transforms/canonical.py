@@ -190,14 +190,19 @@ class StockLevel(CanonicalRecord):
 
 
 class SettlementLine(CanonicalRecord):
-    """One line of a marketplace's statement; from the seller's side: fees, refunds and payouts are negative."""
+    """One line of a marketplace's statement; from the seller's side: fees, refunds and payouts are negative.
+
+    Without a `settlement_key` it is on no statement yet. `fee_kind` is the marketplace's own word.
+    """
 
     entity: ClassVar[str] = "settlement_line"
+    part_of: ClassVar[tuple[str, str] | None] = ("settlement", "settlement_key")
 
-    settlement_key: Text
+    settlement_key: OptionalText = None
     line_number: int
     order_key: OptionalText = None
     kind: Literal["sale", "fee", "refund", "reserve", "payout"]
+    fee_kind: OptionalText = None
     amount: Number
     currency: Currency
     posted_at: Instant

@@ -103,7 +103,8 @@ class CanonicalRecord(BaseModel):
         if self.part_of is None:
             return self.record_id
         entity, field = self.part_of
-        return record_id(entity, self.source, str(getattr(self, field)))
+        owner = getattr(self, field)
+        return self.record_id if owner is None else record_id(entity, self.source, str(owner))
 
     @cached_property
     def content_hash(self) -> str:

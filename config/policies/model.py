@@ -28,6 +28,11 @@ class Policies(Policy):
         """Digest of all that the policies say, 12 hexadecimal digits: what a delivery was made under."""
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=6).hexdigest()
 
+    @cached_property
+    def settled_sources(self) -> list[str]:
+        """The sources whose marketplaces' statements are booked."""
+        return sorted(source for source, one in self.channels.items() if one.money.settlement_journal is not None)
+
     def domain(self, domain: Domain) -> DomainPolicy:
         """Return how a domain is delivered."""
         return self.domains.get(domain, _EVERYTHING)

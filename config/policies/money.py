@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from config.policies.base import Policy
 
@@ -34,7 +34,20 @@ class MoneyPolicy(Policy):
     fee_accounts: dict[str, str] = Field(
         default_factory=dict, description="codes of expense accounts by kind of fee; `*` stands for any other"
     )
-    reserve_account: str | None = Field(default=None, description="code of the account of held reserves")
+    reserve_account: str | None = Field(
+        default=None, description="code of the account of held reserves; none: they stay on the clearing account"
+    )
+    settled_account: str | None = Field(
+        default=None,
+        description="code of the account that a statement's sales and refunds are set off against; none: customers' payments "
+        "have put them on the clearing account",
+    )
     payout_account: str | None = Field(
         default=None, description="code of the account that payouts arrive at, such as outstanding receipts"
     )
+
+    @model_validator(mode="after")
+    def _settling_needs_accounts(self) -> Self:
+        if self.settlement_journal is not None and None in (self.clearing_account, self.payout_account):
+            raise ValueError("settlement_journal needs a clearing_account and a payout_account")
+        return self

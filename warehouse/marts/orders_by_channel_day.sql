@@ -28,7 +28,7 @@ WITH orders AS (
     FROM priced GROUP BY ALL
 ), charged AS (
     SELECT source, order_key,
-        coalesce(sum(amount) FILTER (settlement_key = 'fees'), sum(amount)) AS fees
+        coalesce(sum(amount) FILTER (settlement_key IS NULL), sum(amount)) AS fees
     FROM canonical.settlement_line WHERE kind = 'fee' AND order_key IS NOT NULL GROUP BY ALL
 ), each AS (
     SELECT o.source AS channel, CAST(o.ordered_at AT TIME ZONE 'UTC' AS DATE) AS day, o.currency,

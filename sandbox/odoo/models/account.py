@@ -55,6 +55,27 @@ WHERE m.id = f.id
 """
 
 
+_UNBALANCED = """
+SELECT 'Draft Entry (* ' || m.id || ')', sum(l.debit), sum(l.credit), min(j.name->>'en_US')
+FROM account_move m JOIN account_move_line l ON l.move_id = m.id JOIN account_journal j ON j.id = m.journal_id
+WHERE m.id = ANY(%s::int[]) AND m.move_type = 'entry' GROUP BY m.id HAVING sum(l.balance) <> 0
+"""
+# What Odoo does not let be written to a posted entry (account_move.py, write).
+_FIXED = frozenset(
+    {
+        "invoice_line_ids",
+        "line_ids",
+        "invoice_date",
+        "date",
+        "partner_id",
+        "invoice_payment_term_id",
+        "currency_id",
+        "fiscal_position_id",
+        "invoice_cash_rounding_id",
+    }
+)
+
+
 _SOLD = """
 SELECT DISTINCT r.order_line_id FROM account_move_line l JOIN sale_order_line_invoice_rel r ON r.invoice_line_id = l.id
 WHERE l.move_id = ANY(%s::int[])
@@ -105,6 +126,10 @@ class Account(PublicModel):
         Field(
             model="account.account", name="code", kind="char", label="Code", expression="{t}.code_store->>'1'"
         ),
+        Field(
+            model="account.account", name="company_ids", kind="many2many", label="Companies", comodel="res.company",
+            expression="ARRAY[1]",
+        ),
     )  # fmt: skip
 
 
@@ -144,10 +169,23 @@ class Invoice(PublicModel):
     def created(self, env: Env, ids: list[int], rows: list[Values]) -> None:
         self.refresh(env, ids)
 
+    def _balanced(self, env: Env, ids: list[int]) -> None:
+        """Entries are as their lines say; invoices get their counterpart when they are posted."""
+        rows = env.rows(_UNBALANCED, [ids])
+        for shown, debit, credit, journal in rows:
+            raise UserError(
+                f"An error has occurred.\n\nThe move ({shown}) is not balanced.\nThe total of debits equals {debit} and the total"
+                f' of credits equals {credit}.\nYou might want to specify a default account on journal "{journal}" to'
+                " automatically balance each move."
+            )
+
     def before_write(self, env: Env, changes: Changes) -> None:
-        touched = [one for one, values in changes.items() if {"invoice_line_ids", "line_ids"} & set(values)]
-        if env.count("SELECT count(*) FROM account_move WHERE id = ANY(%s::int[]) AND state = 'posted'", [touched]):
-            raise UserError("You cannot modify a posted entry of this journal because it is posted.")
+        posted = env.ids("SELECT id FROM account_move WHERE id = ANY(%s::int[]) AND state = 'posted'", [list(changes)])
+        for one in posted:
+            touched = [name for name in changes[one] if name in _FIXED]
+            if touched:
+                fields = ", ".join(touched)
+                raise UserError(f"You cannot modify the following readonly fields on a posted move: {fields}")
 
     def after_write(self, env: Env, changes: Changes) -> None:
         self.refresh(env, list(changes))
@@ -161,6 +199,7 @@ class Invoice(PublicModel):
         drafts = env.ids("SELECT id FROM account_move WHERE id = ANY(%s::int[]) AND state = 'draft'", [ids])
         env.rows(_LINES, [drafts])
         env.rows(_MOVES, [drafts])
+        self._balanced(env, drafts)
         order_figures.refresh_invoiced(env, env.ids(_SOLD, [drafts]))
 
     @api_records
@@ -267,9 +306,17 @@ class InvoiceLine(PublicModel):
             self._from_move(row, moves.get(row.get("move_id")))
 
     def _balance(self, row: Values) -> None:
+        """No rate is known for any currency, so that an amount in one is the same in another, as in an Odoo without rates."""
         balance = Decimal(str(row["balance"])) or Decimal(str(row["debit"])) - Decimal(str(row["credit"]))
+        balance = balance or Decimal(str(row["amount_currency"]))
         row.update(balance=balance, amount_currency=balance, debit=max(balance, Decimal(0)),
                    credit=max(-balance, Decimal(0)))  # fmt: skip
+
+    def before_write(self, env: Env, changes: Changes) -> None:
+        for values in changes.values():
+            if "amount_currency" in values and "balance" not in values:
+                values |= {"balance": 0, "debit": 0, "credit": 0}
+                self._balance(values)
 
     def _from_move(self, row: Values, move: tuple[Any, ...] | None) -> None:
         if move is None:

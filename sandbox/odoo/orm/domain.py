@@ -122,6 +122,9 @@ class Compiler:
                 f"EXISTS (SELECT 1 FROM {table.table} r JOIN {other.table} {inner} ON {inner}.id = r.{table.there}"
                 f" WHERE r.{table.here} = {alias}.id AND {condition})"
             )
+        if field.kind == "many2many":
+            link = f"{inner}.id = ANY({field.sql(alias)})"
+            return f"EXISTS (SELECT 1 FROM {other.table} {inner} WHERE {link} AND {condition})"
         here = f"{alias}.id" if field.kind == "one2many" else field.sql(alias)
         return f"{here} IN (SELECT {link} FROM {other.table} {inner} WHERE {condition})"
 

@@ -60,11 +60,13 @@ INSERT INTO stock_picking_type (id, name, code, sequence_code, sequence, warehou
 UPDATE stock_picking_type SET return_picking_type_id = 3 - id WHERE id IN (1, 2);
 
 INSERT INTO account_account (id, account_type, code_store, name, reconcile, deprecated) VALUES
+    (1, 'asset_current', '{"1": "101000"}', '{"en_US": "Current Assets"}', false, false),
     (7, 'asset_receivable', '{"1": "121000"}', '{"en_US": "Account Receivable"}', true, false),
     (16, 'liability_payable', '{"1": "211000"}', '{"en_US": "Account Payable"}', true, false),
     (17, 'liability_current', '{"1": "251000"}', '{"en_US": "Tax Received"}', false, false),
     (27, 'income', '{"1": "400000"}', '{"en_US": "Product Sales"}', false, false),
     (33, 'expense', '{"1": "600000"}', '{"en_US": "Expenses"}', false, false),
+    (36, 'expense', '{"1": "620000"}', '{"en_US": "Bank Fees"}', false, false),
     (45, 'asset_cash', '{"1": "101401"}', '{"en_US": "Bank"}', false, false),
     (46, 'asset_cash', '{"1": "101501"}', '{"en_US": "Cash"}', false, false),
     (49, 'asset_current', '{"1": "101403"}', '{"en_US": "Outstanding Receipts"}', true, false),

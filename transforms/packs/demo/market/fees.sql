@@ -2,15 +2,15 @@
 -- entity: settlement_line
 -- source: market
 -- table: public.fees
--- version: 1
--- Fees as charged, before any statement holds them; positive here at the source, negative from the seller's side.
+-- version: 2
+-- Fees as charged, on no statement yet; positive here at the source, negative from the seller's side.
 -- The slash keeps their keys apart from a statement's lines.
 SELECT
     'fees/' || fee_id                              AS source_key,
-    'fees'                                         AS settlement_key,
     fee_id                                         AS line_number,
     order_id                                       AS order_key,
     map_status('settlement_line.kind', kind)       AS kind,
+    kind                                           AS fee_kind,
     - amount_cents / 100.0                         AS amount,
     'GBP'                                          AS currency,
     charged_at                                     AS posted_at
