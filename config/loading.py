@@ -22,6 +22,7 @@ from config.settings import Settings
 
 ENV_PREFIX = "CAUSEWAY__"
 DEFAULT_FILE = Path("causeway.yaml")
+_SECRETS = ("password", "api_key")
 _PATHS = (("warehouse", "path"), ("warehouse", "extracts"), ("run_dir",))
 
 
@@ -113,7 +114,7 @@ def _unshared(node: Any) -> Any:
 
 
 def _resolve_secrets(node: Any, path: str, folder: Path, problems: list[str]) -> None:
-    """Replace each ``{env: NAME}`` or ``{file: PATH}`` of a password by its value."""
+    """Replace each ``{env: NAME}`` or ``{file: PATH}`` of a secret by its value."""
     if isinstance(node, list):
         for index, item in enumerate(node):
             _resolve_secrets(item, f"{path}.{index}", folder, problems)
@@ -121,7 +122,7 @@ def _resolve_secrets(node: Any, path: str, folder: Path, problems: list[str]) ->
         return
     for key, value in node.items():
         here = f"{path}.{key}".lstrip(".")
-        if key != "password":
+        if key not in _SECRETS:
             _resolve_secrets(value, here, folder, problems)
         elif value is not None:
             node[key] = _secret(value, here, folder, problems)
@@ -181,7 +182,7 @@ def _describe(problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     received = problem.get("input")
     secret = (
-        "password" in path
+        path.endswith(_SECRETS)
         or path.endswith(".dsn")
         or isinstance(received, dict | list | BaseModel)
         or problem["type"] == "missing"

@@ -286,13 +286,37 @@ class StateSettings(Model):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+class CallTimeouts(Model):
+    """Seconds to wait for a reply, by kind of call; never more than `odoo.timeout_s`, which is also what none means."""
+
+    login_s: float | None = Field(default=30.0, gt=0, description="logging in, asking for the version")
+    read_s: float | None = Field(
+        default=60.0, gt=0, description="reading and searching; a lost reply is asked for again"
+    )
+    write_s: float | None = Field(default=None, gt=0, description="create, write and unlink")
+    load_s: float | None = Field(default=None, gt=0, description="load() of up to odoo.batch_records records")
+    action_s: float | None = Field(
+        default=None, gt=0, description="buttons and wizards: confirm, validate, invoice, pay"
+    )
+
+
 class OdooSettings(Model):
     """The Odoo that the operational lane writes to."""
 
     url: str = Field(pattern=r"^https?://[^/]+(/.*)?$", description="base URL")
     database: str = Field(min_length=1, description="name of Odoo's database")
     user: str = Field(min_length=1, description="login of the integration user")
-    password: SecretStr = Field(description="password or API key; from the environment or a file only")
+    password: SecretStr = Field(
+        description="password (an API key opens no web session); from the environment or a file only"
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="key for JSON-2, from Odoo 19 on; none: the password is taken for one where JSON-2 is forced",
+    )
+    protocol: Literal["auto", "jsonrpc", "json2"] = Field(
+        default="auto",
+        description="auto: json2 where Odoo is 19 or later and an api_key is given, else jsonrpc in a web session",
+    )
     prefix: Name = Field(default="causeway", description="module part of the external ids that the bridge writes")
     timeout_s: float = Field(
         default=120.0,
@@ -300,6 +324,13 @@ class OdooSettings(Model):
         description="seconds to wait for a reply, and how long Odoo may go on with a call whose caller is gone: "
         "at least its limit_time_real",
     )
+    timeouts: CallTimeouts = CallTimeouts()
+    max_calls_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="calls a second of one deliverer at the most; none: no limit but what a 429 teaches",
+    )
+    burst_calls: int = Field(default=10, ge=1, description="calls that may go at once after a pause, with max_calls_s")
     batch_records: int = Field(default=500, ge=1, le=2000, description="records in one load() call")
 
 

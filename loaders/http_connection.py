@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import io
 import select
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 from urllib.request import Request
@@ -24,19 +25,21 @@ class ReplyLostError(Exception):
 
 
 class UnexpectedAnswerError(Exception):
-    """A status other than 200, or a body that is not JSON. `retry_after_s`: what the server asked for."""
+    """A status other than 200, or a body that is not JSON. `retry_after_s`: what the server asked for; `body`: what came."""
 
-    def __init__(self, status: int, content_type: str, retry_after_s: float | None) -> None:
+    def __init__(self, status: int, content_type: str, retry_after_s: float | None, body: bytes = b"") -> None:
         super().__init__(f"HTTP {status}, {content_type or 'no content type'}")
         self.status = status
         self.content_type = content_type
         self.retry_after_s = retry_after_s
+        self.body = body
 
 
 class HttpConnection:
-    """A client of one base URL, e.g. ``https://odoo.example/prefix``."""
+    """A client of one base URL, e.g. ``https://odoo.example/prefix``. `timeout_s`: how long each thing may take that is next sent."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_s: float = 120.0) -> None:
+        self.timeout_s = timeout_s
         parts = urlsplit(url)
         self.secure = parts.scheme == "https"
         self.host = parts.hostname or ""
@@ -45,19 +48,27 @@ class HttpConnection:
         self._connection: http.client.HTTPConnection | None = None
         self._cookies: SimpleCookie = SimpleCookie()
 
-    def open(self, request: Request, timeout: float) -> io.BytesIO:
-        """Send the request and return the body of its answer. Raises NotSentError, ReplyLostError, UnexpectedAnswerError."""
+    def fetch(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> io.BytesIO:
+        """Get what is at a path below the base URL, or post a body to it. Raises as `open` does."""
+        url = f"{'https' if self.secure else 'http'}://{self.host}:{self.port}{path}"
+        return self.open(Request(url, data=body, headers=dict(headers or {})))  # noqa: S310  the settings allow http(s) only
+
+    def open(self, request: Request, timeout: float | None = None) -> io.BytesIO:
+        """Send the request and return the body of its answer. Raises NotSentError, ReplyLostError, UnexpectedAnswerError.
+
+        `timeout`: OdooRPC's, which is one for all calls; the shorter of it and `timeout_s` holds.
+        """
         headers = dict(request.header_items())
         if self._cookies:
             headers["Cookie"] = "; ".join(f"{name}={morsel.value}" for name, morsel in self._cookies.items())
-        connection = self._sent(request, headers, timeout)
+        connection = self._sent(request, headers, min(timeout or self.timeout_s, self.timeout_s))
         try:
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise ReplyLostError(str(error) or type(error).__name__) from error
-        self._keep(response)
+        self._keep(response, body)
         return io.BytesIO(body)
 
     def close(self) -> None:
@@ -75,9 +86,8 @@ class HttpConnection:
         connection = self._connected(timeout_s)
         data = request.data if isinstance(request.data, bytes) else b""
         try:
-            connection.request(
-                "POST", f"{self._base_path}{urlsplit(request.full_url).path}", body=data, headers=headers
-            )
+            path = f"{self._base_path}{urlsplit(request.full_url).path}"
+            connection.request(request.get_method(), path, body=data or None, headers=headers)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise ReplyLostError(str(error) or type(error).__name__) from error
@@ -94,9 +104,10 @@ class HttpConnection:
             except OSError as error:
                 raise NotSentError(str(error)) from error
             self._connection = connection
+        self._connection.sock.settimeout(timeout_s)
         return self._connection
 
-    def _keep(self, response: http.client.HTTPResponse) -> None:
+    def _keep(self, response: http.client.HTTPResponse, body: bytes) -> None:
         """Take over cookies; refuse what is not an application's answer."""
         for text in response.headers.get_all("Set-Cookie") or ():
             try:
@@ -105,7 +116,8 @@ class HttpConnection:
                 continue
         content_type = response.headers.get_content_type()
         if response.status != http.client.OK or content_type != "application/json":
-            raise UnexpectedAnswerError(response.status, content_type, _seconds(response.headers.get("Retry-After")))
+            retry_after_s = _seconds(response.headers.get("Retry-After"))
+            raise UnexpectedAnswerError(response.status, content_type, retry_after_s, body)
 
 
 def _closed_by_peer(connection: http.client.HTTPConnection) -> bool:

@@ -48,18 +48,24 @@ class Accounts:
         connection.execute("UPDATE res_users SET login = %s, password = %s WHERE id = 2", [login, hashed(password)])
         connection.commit()
 
-    def by_login(self, connection: Connection, login: str, password: str) -> int | None:
-        """The user's id, or None when login or password are wrong."""
+    def by_login(self, connection: Connection, login: str, password: str, *, interactive: bool = False) -> int | None:
+        """The user's id, or None when login or password are wrong. `interactive`: a web session, which no API key opens."""
         row = connection.execute("SELECT id, password FROM res_users WHERE login = %s AND active", [login]).fetchone()
-        return row[0] if row and self._accepts(password, row[1]) else None
+        if row is None or (interactive and self.is_key(password)):
+            return None
+        return row[0] if self._accepts(password, row[1]) else None
 
     def by_id(self, connection: Connection, uid: int, password: str) -> bool:
         """The password (or API key) is this user's."""
         row = connection.execute("SELECT password FROM res_users WHERE id = %s AND active", [uid]).fetchone()
         return bool(row) and self._accepts(password, row[0] if row else None)
 
+    def is_key(self, key: str) -> bool:
+        """This is the API key."""
+        return self._api_key is not None and hmac.compare_digest(key.encode(), self._api_key.encode())
+
     def _accepts(self, password: str, stored: str | None) -> bool:
-        if self._api_key and hmac.compare_digest(password.encode(), self._api_key.encode()):
+        if self.is_key(password):
             return True
         return bool(stored) and _fits(password, stored or "")
 

@@ -7,6 +7,7 @@ from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
+from sandbox.odoo import json2
 from sandbox.odoo.errors import NotFound, SessionExpired, error_member
 from sandbox.odoo.faults import Fault
 from sandbox.odoo.services import VERSION, Reply, Services, not_serialized
@@ -46,6 +47,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send_page(303, "Redirecting...", "Redirecting...", Location="/odoo")
         elif path in ("/odoo", "/web", "/web/login"):
             self._send_page(200, "Odoo", "Log in")
+        elif path == json2.VERSION_PATH and self.services.json2:
+            self._send_json(json2.version())
         elif path == "/web/health":
             self._send_json({"status": "pass"})
         elif path in _JSON_ROUTES or path.startswith(_CALL + "/"):
@@ -59,6 +62,9 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         if "json" not in (self.headers.get("Content-Type") or ""):
             self._send_page(400, "400 Bad Request", _NOT_JSON.format(path=path))
+            return
+        if path.startswith(json2.PREFIX) and self.services.json2:
+            self._serve_json2(path, body)
             return
         if path not in _JSON_ROUTES and not path.startswith(_CALL + "/"):
             self._send_page(404, "404: Not Found", "Not Found")
@@ -90,6 +96,22 @@ class Handler(BaseHTTPRequestHandler):
         if reply.result is not None:
             answer["result"] = reply.result
         self._send_json(answer, session=reply.session)
+
+    def _serve_json2(self, path: str, body: bytes) -> None:
+        fault = self.services.faults.take(*json2.subject(path))
+        if fault is not None and self._failed(fault):
+            return
+        try:
+            serialized = fault is None or fault.kind != "serialization"
+            result = json2.call(self.services, path, self.headers, body) if serialized else not_serialized()
+        except Exception as error:  # noqa: BLE001 - every failure of a call is an answer, as in Odoo
+            status, answer = json2.failure(error)
+            self._send_json(answer, status=status)
+            return
+        if fault is not None and fault.kind == "drop_reply":
+            self._hang_up()
+            return
+        self._send_json(result)
 
     def _route(self, path: str, params: dict[str, Any]) -> Reply:
         services = self.services
@@ -142,10 +164,10 @@ class Handler(BaseHTTPRequestHandler):
             return None
         return cookie.value if cookie else None
 
-    def _send_json(self, answer: dict[str, Any], *, session: str | None = None) -> None:
+    def _send_json(self, answer: Any, *, session: str | None = None, status: int = 200) -> None:
         cookie = {} if session is None else {"Set-Cookie": f"session_id={session}; HttpOnly; Path=/"}
         body = json.dumps(answer, ensure_ascii=False, default=str).encode()
-        self._send(200, "application/json; charset=utf-8", body, cookie)
+        self._send(status, "application/json; charset=utf-8", body, cookie)
 
     def _send_page(self, status: int, title: str, text: str, **headers: str) -> None:
         self._send(status, "text/html; charset=utf-8", _PAGE.format(title=title, text=text).encode(), headers)

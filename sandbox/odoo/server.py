@@ -54,12 +54,14 @@ class _Server(ThreadingHTTPServer):
 class StandInOdoo:
     """A stand-in Odoo over the database at `dsn` (created and filled where it is empty).
 
-    `port` 0 takes any free one. `api_key` is accepted in place of the password. `faults` lets calls fail.
+    `port` 0 takes any free one. `api_key` is accepted in place of the password. `faults` lets calls fail. `json2`: it has 19's
+    JSON-2, too, with 18's models.
     """
 
     def __init__(
         self, dsn: str, *, host: str = "127.0.0.1", port: int = 0, database: str = "odoo", user: str = "admin",
         password: str = "admin", api_key: str | None = None,  # noqa: S107 - the demo's, as a fresh Odoo has it
+        json2: bool = False,
     ) -> None:  # fmt: skip
         self.database = database
         self.user = user
@@ -68,6 +70,7 @@ class StandInOdoo:
         self._dsn = dsn
         self._address = (host, port)
         self._api_key = api_key
+        self._json2 = json2
         self._server: _Server | None = None
         self._services: Services | None = None
 
@@ -89,7 +92,7 @@ class StandInOdoo:
         with pool.connection() as connection:
             accounts.set_administrator(connection, self.user, self.password)
         calls = Calls(build_registry(), pool)
-        return Services(database=self.database, calls=calls, accounts=accounts, faults=self.faults)
+        return Services(database=self.database, calls=calls, accounts=accounts, faults=self.faults, json2=self._json2)
 
     def stop(self) -> None:
         """Stop listening, hang up, close the database connections. What was committed stays."""

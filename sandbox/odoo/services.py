@@ -34,7 +34,8 @@ class Reply:
 class Services:
     """The stand-in behind its routes."""
 
-    def __init__(self, *, database: str, calls: Calls, accounts: Accounts, faults: Faults) -> None:
+    def __init__(self, *, database: str, calls: Calls, accounts: Accounts, faults: Faults, json2: bool = False) -> None:
+        self.json2 = json2
         self.database = database
         self.calls = calls
         self.accounts = accounts
@@ -92,7 +93,7 @@ class Services:
         if database != self.database:
             raise AccessError("Database not found.")
         with self.calls.pool.connection() as connection:
-            uid = self.accounts.by_login(connection, login, password)
+            uid = self.accounts.by_login(connection, login, password, interactive=True)
         if uid is None:
             raise AccessDenied
         return Reply(result=self._info(uid), session=self.sessions.open(uid))

@@ -40,7 +40,7 @@ class Odoo:
     """One Odoo with somebody logged in. `prefix` sets this test's external ids apart."""
 
     address: Address
-    rpc: odoorpc.ODOO
+    rpc: Any
     prefix: str = ""
 
     def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:

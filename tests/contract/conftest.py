@@ -1,4 +1,7 @@
-"""`odoo`: an Odoo for one test, the stand-in and (marked `odoo`) a real one. `sales`: a customer and products in it."""
+"""`odoo`: an Odoo for one test: the stand-in over JSON-RPC and over JSON-2, and (marked `odoo`) a real one over JSON-RPC.
+
+`sales`: a customer and products in it.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,40 @@ import pytest
 from sandbox.odoo import StandInOdoo
 from sandbox.postgres import EmbeddedPostgres
 from tests.contract.client import Address, Odoo, Web
+from tests.contract.json2 import Json2Rpc
 from tests.contract.sales import Sales
 
 _RUN = f"{int(time.time()):x}"
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session", params=["stand_in", pytest.param("real", marks=pytest.mark.odoo)])
-def logged_in(request: pytest.FixtureRequest) -> Iterator[Odoo]:
+_KEY = "a-key"
+# What JSON-RPC's own routes and errors are like.
+_JSON_RPC_ONLY = ("test_errors", "test_web_session", "test_capture")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what is about JSON-RPC where the protocol is JSON-2."""
+    items[:] = [one for one in items if not ("[json2" in one.name and one.path.stem in _JSON_RPC_ONLY)]
+
+
+@pytest.fixture(scope="session")
+def stand_in(postgres: EmbeddedPostgres) -> Iterator[StandInOdoo]:
+    """Start it once a run; it speaks both protocols."""
+    with StandInOdoo(postgres.create_database("odoo_contract"), api_key=_KEY, json2=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["stand_in", "json2", pytest.param("real", marks=pytest.mark.odoo)])
+def logged_in(request: pytest.FixtureRequest) -> Odoo:
     """Log in once a run."""
     if request.param == "real":
-        yield _opened(_real_address())
-        return
-    postgres: EmbeddedPostgres = request.getfixturevalue("postgres")
-    with StandInOdoo(postgres.create_database("odoo_contract"), api_key="a-key") as server:
-        yield _opened(Address(url=server.url, database=server.database, user=server.user, password=server.password))
+        return _opened(_real_address())
+    server: StandInOdoo = request.getfixturevalue("stand_in")
+    address = Address(url=server.url, database=server.database, user=server.user, password=server.password)
+    if request.param == "json2":
+        return Odoo(address=address, rpc=Json2Rpc(server.url, server.database, _KEY))
+    return _opened(address)
 
 
 def _real_address() -> Address:

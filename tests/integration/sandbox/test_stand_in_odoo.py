@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from sandbox.odoo import Fault, StandInOdoo, create_schema
-from tests.contract.client import Address, Odoo
+from tests.contract.client import Address, Odoo, Web
 from tests.fixtures.postgres import FreshDatabase
 
 
@@ -52,7 +52,9 @@ def test_every_declared_column_is_one_of_the_type_that_values_are_cast_to(server
 
 
 def test_an_api_key_is_taken_in_place_of_the_password(server: StandInOdoo) -> None:
-    assert logged_in(server, "the-key").rpc.env.user.name == "Administrator"
+    odoo = logged_in(server, "the-key")
+    assert odoo.rpc.env.user.name == "Administrator"
+    assert "error" in Web(address=odoo.address).log_in(), "a web session asks for the password"
 
 
 def test_what_was_committed_is_there_after_a_restart(server: StandInOdoo) -> None:
@@ -154,8 +156,6 @@ def _wait_for_a_lock(database: FreshDatabase) -> None:
 
 
 def test_an_expired_session_is_told(server: StandInOdoo) -> None:
-    from tests.contract.client import Web
-
     web = Web(address=logged_in(server).address)
     web.log_in()
     server.sessions.expire_all()
