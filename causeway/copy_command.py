@@ -176,7 +176,8 @@ def _destination(settings: Settings, lane: Lane, name: str) -> Iterator[Destinat
     mapper = BatchMapper(compile_each(mappings, {name: describe_source(name, sources[name])}))
     priorities = {name: source.priority for name, source in sources.items()}
     publications = {name: settings.slot_name(name, lane) for name in sources}
-    outbox = Outbox(settings.state, mapper, SourceRows(sources, publications).fetch, priorities)
+    fetch, counted = SourceRows(sources, publications).fetch, settings.policies.counted_sources
+    outbox = Outbox(settings.state, mapper, fetch, priorities, counted=counted)
     try:
         yield outbox
     finally:

@@ -12,6 +12,9 @@ WHERE o.status = 'pending' AND o.entity = %(entity)s AND o.stage = %(stage)s
   -- A line waits its turn behind its order's header, which is due as well.
   AND (o.entity <> 'sales_order_line' OR NOT EXISTS (
         SELECT 1 FROM outbox h WHERE h.record_id = o.aggregate_id AND h.status = 'pending' AND h.stage = 'load'))
+  -- A count is compared with an Odoo that knows what its warehouse has shipped.
+  AND (o.entity <> 'stock_level' OR NOT EXISTS (
+        SELECT 1 FROM outbox m WHERE m.source = o.source AND m.entity IN ('shipment', 'shipment_line') AND m.status = 'pending'))
 ORDER BY o.arrival LIMIT %(limit)s
 FOR UPDATE OF a SKIP LOCKED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from loaders import lookups
@@ -26,18 +26,22 @@ DELIVERED_ENTITIES = frozenset(
         "settlement_line",
     }
 )
+COUNTED = "stock_level"
 # Only these can be what a parked record waits for by a lookup.
 _AWAITED = frozenset({"product", "sales_order", "sales_order_line"})
 
 StagedRow = tuple[Any, ...]
 
 
-def staged_rows(changes: Iterable[AnyChange], first_seq: int) -> Iterator[StagedRow]:
-    """Yield one row of merge.sql's `staged` for each change, numbered from `first_seq` in the order given."""
+def staged_rows(changes: Iterable[AnyChange], first_seq: int, counted: Collection[str] = ()) -> Iterator[StagedRow]:
+    """Yield one row of merge.sql's `staged` for each change, numbered from `first_seq` in the order given.
+
+    `counted`: sources whose stock levels are delivered as counts; the others' are recorded.
+    """
     for seq, change in enumerate(changes, first_seq):
         match change:
             case Upsert():
-                yield _upsert(seq, change)
+                yield _upsert(seq, change, counted)
             case Delete():
                 yield _marker(seq, "delete", change, change.source_key)
             case TruncateAll():
@@ -46,8 +50,9 @@ def staged_rows(changes: Iterable[AnyChange], first_seq: int) -> Iterator[Staged
                 yield _invalid(seq, change)
 
 
-def _upsert(seq: int, change: Upsert) -> StagedRow:
+def _upsert(seq: int, change: Upsert, counted: Collection[str]) -> StagedRow:
     record = change.record
+    is_delivered = record.entity in DELIVERED_ENTITIES or (record.entity == COUNTED and record.source in counted)
     identifier = record.record_id
     answers = [identifier]
     if record.entity in _AWAITED:
@@ -65,7 +70,7 @@ def _upsert(seq: int, change: Upsert) -> StagedRow:
         record.mapping_version,
         record.source_position,
         change.committed_at,
-        "pending" if record.entity in DELIVERED_ENTITIES else "recorded",
+        "pending" if is_delivered else "recorded",
         None,
         answers,
         change.origin.value,

@@ -7,7 +7,7 @@ source's open transaction never commits with another's. Odoo plays no part here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -76,6 +76,7 @@ class Outbox:
     `fetch` reads whole source rows by key, for values that the log left out: (source, relation, keys, transactions to see) -> rows.
     `priorities`: source -> priority (lowest first) where several sources know one thing.
     `arrived` is called when records have been committed.
+    `counted`: sources whose stock levels are delivered as counts.
     """
 
     def __init__(
@@ -85,8 +86,11 @@ class Outbox:
         fetch: RowFetcher,
         priorities: Mapping[str, int],
         arrived: Callable[[], None] = lambda: None,
+        *,
+        counted: Collection[str] = (),
     ) -> None:
         prepare(settings)
+        self._counted = counted
         self._arrived = arrived
         self._settings = settings
         self._mapper = mapper
@@ -221,7 +225,7 @@ class Outbox:
             return
         session.kinds |= {(type(change), change.entity) for change in changes}
         session.unbegun |= any(not change.begins for change in changes)
-        rows = staged_rows(changes, session.staged)
+        rows = staged_rows(changes, session.staged, self._counted)
         with session.connection.cursor() as cursor, cursor.copy(_sql("copy")) as copy:
             for row in rows:
                 copy.write_row(row)

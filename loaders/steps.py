@@ -21,6 +21,7 @@ from loaders.partners import deliver_partners
 from loaders.products import deliver_products, ensure_services
 from loaders.settlements import deliver_settlements
 from loaders.shipments import deliver_shipments
+from loaders.stock.counts import deliver_counts
 from loaders.stock.returns import deliver_returns
 from loaders.work import Work
 
@@ -85,6 +86,7 @@ def delivery_steps(batch_records: int, policies: Policies | None = None) -> list
             lambda c, n: c.records("settlement_line", "load", n),
             deliver_settlements,
         ),
+        ("counts", Domain.STOCK, lambda c, n: c.records("stock_level", "load", n), deliver_counts),
     ]
     steps = [
         Step(name=name, domain=domain, claim=claim, act=act, largest=batch_records, limit=batch_records)

@@ -105,7 +105,7 @@ class SalesOrderLine(CanonicalRecord):
 
 
 class Shipment(CanonicalRecord):
-    """Goods that leave a location together. After `is_final` nothing follows: what is still open is cancelled."""
+    """Goods that leave a location together. After `is_final` nothing follows: what is still open is cancelled, or a backorder."""
 
     entity: ClassVar[str] = "shipment"
 
@@ -178,7 +178,7 @@ class ReturnLine(CanonicalRecord):
 
 
 class StockLevel(CanonicalRecord):
-    """What a location has of a product."""
+    """What a location has of a product. It is a count where `counted_at` is newer than before."""
 
     entity: ClassVar[str] = "stock_level"
 

@@ -33,6 +33,11 @@ class Policies(Policy):
         """The sources whose marketplaces' statements are booked."""
         return sorted(source for source, one in self.channels.items() if one.money.settlement_journal is not None)
 
+    @cached_property
+    def counted_sources(self) -> frozenset[str]:
+        """The sources whose counts are applied to Odoo's stock."""
+        return frozenset(source for source, channel in self.channels.items() if channel.stock.counts)
+
     def domain(self, domain: Domain) -> DomainPolicy:
         """Return how a domain is delivered."""
         return self.domains.get(domain, _EVERYTHING)

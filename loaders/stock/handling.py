@@ -31,25 +31,23 @@ class Missing:
 
 def handling(work: Work, shipments: Sequence[KnownShipment]) -> dict[str, Handling | Missing]:
     """Return how each of these shipments is handled, by record id."""
-    codes = warehouse_codes(work, {(one.source, one.payload.get("location_key") or "") for one in shipments})
+    codes = _warehouse_codes(work, {(one.source, one.payload.get("location_key") or "") for one in shipments})
     places = stock_places(work, set(codes.values()))
     return {one.record_id: _handling(work, one, codes, places) for one in shipments}
 
 
-def warehouse_codes(work: Work, locations: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return the codes of Odoo's warehouses that the policies give for these locations (source, key).
-
-    A policy names a location by the code that its source gives it; where no location record has arrived, that is its key.
-    """
-    asked = {location for location in locations if location[1] and work.channel(location[0]).warehouses}
-    records = {(source, key): lookups.record("location", source, key) for source, key in asked}
+def location_codes(work: Work, locations: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the codes that sources give their locations (source, key); where no location record has arrived, the key."""
+    records = {(source, key): lookups.record("location", source, key) for source, key in locations}
     payloads = references.payloads(work.connection, records.values())
-    found = {}
-    for (source, key), record_id in records.items():
-        code = payloads.get(record_id, {}).get("code") or key
-        if code in work.channel(source).warehouses:
-            found[source, key] = work.channel(source).warehouses[code]
-    return found
+    return {where: payloads.get(record_id, {}).get("code") or where[1] for where, record_id in records.items()}
+
+
+def _warehouse_codes(work: Work, locations: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the codes of Odoo's warehouses that the policies give for these locations; those they do not name are left out."""
+    asked = {where for where in locations if where[1] and work.channel(where[0]).warehouses}
+    named = {where: work.channel(where[0]).warehouses.get(code) for where, code in location_codes(work, asked).items()}
+    return {where: code for where, code in named.items() if code is not None}
 
 
 def stock_places(work: Work, codes: set[str]) -> dict[str, int]:

@@ -5,9 +5,12 @@ A storable product has one quant a location. Counting (`inventory_quantity`, `ac
 
 from __future__ import annotations
 
+from sandbox.odoo.errors import ValidationError
+from sandbox.odoo.flows import counting
+from sandbox.odoo.orm import writing
 from sandbox.odoo.orm.environment import Env
 from sandbox.odoo.orm.fields import Field
-from sandbox.odoo.orm.model import Changes, Model, Values, api_records
+from sandbox.odoo.orm.model import Changes, Model, Values, api_model, api_records
 from sandbox.odoo.orm.public import PublicModel
 
 
@@ -80,21 +83,64 @@ class Quant(PublicModel):
             if "inventory_quantity" in values:
                 values["inventory_quantity_set"] = True
 
+    def after_write(self, env: Env, changes: Changes) -> None:
+        counted = [one for one, values in changes.items() if "inventory_quantity" in values]
+        env.rows(
+            "UPDATE stock_quant SET inventory_diff_quantity = inventory_quantity - quantity WHERE id = ANY(%s::int[])",
+            [counted],
+        )
+
+    @api_model
+    def create(self, env: Env, vals_list: Values | list[Values]) -> int | list[int]:
+        """New quants. In inventory mode a count is written to the quant that is there already."""
+        rows = [vals_list] if isinstance(vals_list, dict) else vals_list
+        self._check_storable(env, [row["product_id"] for row in rows])
+        ids = [self._counted(env, row) or writing.create(self, env, [row])[0] for row in rows]
+        return ids[0] if isinstance(vals_list, dict) else ids
+
+    def _check_storable(self, env: Env, products: list[int]) -> None:
+        if env.count(
+            "SELECT count(*) FROM product_product v JOIN product_template t ON t.id = v.product_tmpl_id"
+            " WHERE v.id = ANY(%s::int[]) AND NOT coalesce(t.is_storable, false)",
+            [products],
+        ):
+            raise ValidationError("Quants cannot be created for consumables or services.")
+
+    def _counted(self, env: Env, row: Values) -> int | None:
+        if not (env.context.get("inventory_mode") and "inventory_quantity" in row):
+            return None
+        found = env.ids(
+            "SELECT id FROM stock_quant WHERE product_id = %s AND location_id = %s AND lot_id IS NOT DISTINCT FROM %s"
+            " ORDER BY id LIMIT 1",
+            [row["product_id"], row["location_id"], row.get("lot_id") or None],
+        )
+        if found:
+            writing.write(self, env, {found[0]: {"inventory_quantity": row["inventory_quantity"]}})
+        return found[0] if found else None
+
     @api_records
-    def action_apply_inventory(self, env: Env, ids: list[int]) -> None:
-        """What was counted is on hand; quants of one product and place become one."""
+    def action_apply_inventory(self, env: Env, ids: list[int]) -> Values | None:
+        """What was counted is on hand, by a move; quants of one product and place become one. Where stock has moved since it was
+        counted: the action that asks a person, and nothing has happened.
+        """
         self.require(env, ids)
-        env.rows(
-            "UPDATE stock_quant SET quantity = coalesce(inventory_quantity, 0), inventory_quantity = 0,"
-            " inventory_diff_quantity = 0, inventory_quantity_set = false, user_id = NULL, write_date = %s"
-            " WHERE id = ANY(%s::int[]) AND inventory_quantity_set",
-            [env.now, ids],
+        outdated = env.ids(
+            "SELECT id FROM stock_quant WHERE id = ANY(%s::int[]) AND inventory_quantity_set"
+            " AND inventory_quantity - inventory_diff_quantity <> quantity",
+            [ids],
         )
-        env.rows(
-            "UPDATE stock_quant q SET reserved_quantity = s.reserved FROM (SELECT min(id) AS keeper,"
-            " sum(reserved_quantity) AS reserved, product_id, location_id FROM stock_quant"
-            " GROUP BY product_id, location_id HAVING count(*) > 1) s WHERE q.id = s.keeper",
-        )
+        if outdated:
+            return {
+                "name": "Conflict in Inventory Adjustment",
+                "type": "ir.actions.act_window",
+                "view_mode": "form",
+                "views": [[False, "form"]],
+                "res_model": "stock.inventory.conflict",
+                "target": "new",
+                "context": {**env.context, "default_quant_ids": ids, "default_quant_to_fix_ids": outdated},
+            }
+        counting.apply(env, ids)
+        return None
 
 
 class Carrier(PublicModel):
