@@ -19,7 +19,7 @@ from sandbox.postgres import EmbeddedPostgres
 
 DEFAULT_ROWS = 500_000
 DEFAULT_SECONDS = 20.0
-GROWTH_ROWS = (1_000_000, 10_000_000)  # filling a mirror with fifty million ended the process
+GROWTH_ROWS = (1_000_000, 50_000_000)
 _SMALL_GROWTH_ROWS = (100_000, 200_000)  # of a run that is shorter than the default
 
 # A pipe has no width: tables must not be folded there.

@@ -355,6 +355,11 @@ class WarehouseSettings(Model):
         pattern=r"^\d+(KB|MB|GB|KiB|MiB|GiB)$",
         description="DuckDB's memory limit in the analytical lane",
     )
+    memory_limit_most: str = Field(
+        default="1GB",
+        pattern=r"^\d+(KB|MB|GB|KiB|MiB|GiB)$",
+        description="what it grows to where rows change all over large tables: about 9 bytes a row of theirs",
+    )
     query_memory_limit: str = Field(
         default="1GB",
         pattern=r"^\d+(KB|MB|GB|KiB|MiB|GiB)$",

@@ -12,8 +12,11 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from cdc.batch import BatchKind, ChangeBatch, CopyProgress, Position, TableChanges, Unread
+from cdc.batch import OP_INSERT, BatchKind, ChangeBatch, CopyProgress, Position, TableChanges, Unread
 from cdc.lsn import Lsn
 from cdc.relation import Relation
 from cdc.table_facts import AskCatalog
@@ -26,9 +29,10 @@ from warehouse.evolution import Unfollowable, check_capturable, check_names
 from warehouse.following import Following
 from warehouse.histories import Histories, WantedHistory
 from warehouse.lookups import LookUp, with_values
+from warehouse.memory import rows_of
 from warehouse.names import MirrorTable, mirror_schema
 from warehouse.positions import forget_position, read_position, write_position
-from warehouse.store import Warehouse, translated
+from warehouse.store import Warehouse, lacked_memory, translated
 from warehouse.tables import TableRecord, TableState
 
 _KEEPING = (
@@ -171,8 +175,10 @@ class SourceSession:
                 self._repairing = batch.kind is BatchKind.REPAIR
                 self._apply_changes(batch)
                 self._finish(batch)
-        except BaseException:
+        except BaseException as error:
             self.rollback()
+            if lacked_memory(error.__cause__):
+                self._warehouse.lacked_memory()
             raise
 
     def prune_histories(self, now: datetime) -> int:
@@ -293,6 +299,8 @@ class SourceSession:
         check_keys(self._connection, table, changes.rows)
         kept = record.state in _KEEPING and not table.fresh
         had_exceptions = self._exceptions[oid]
+        others = int(np.count_nonzero(pc.not_equal(changes.rows["_op"], pa.scalar(OP_INSERT)).to_numpy()))
+        self._warehouse.touching(table.name, others, lambda: rows_of(self._connection, table.name))
         history = self._histories.writer(table, batch, self._rows) if kept else None
         for piece in self._histories.pieces(changes, batch) if history is not None else (changes,):
             self._exceptions[oid] = apply_changes(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +21,7 @@ from config.errors import CausewayError, ErrorKind
 from config.settings import WarehouseSettings
 from transforms.absent_modules import note_absent_modules
 from warehouse import history_catalog
+from warehouse.memory import MemoryLimit
 from warehouse.names import literal, quoted
 
 # What DuckDB raises, most special first; whatever is not named here falls to duckdb.Error at the end.
@@ -35,7 +36,10 @@ ERROR_KINDS: tuple[tuple[type[duckdb.Error], ErrorKind], ...] = (
     (duckdb.Error, ErrorKind.INTERNAL),
 )
 _HINTS: tuple[tuple[type[duckdb.Error], str], ...] = (
-    (duckdb.OutOfMemoryException, "Raise warehouse.memory_limit, or make capture.batch_rows smaller."),
+    (
+        duckdb.OutOfMemoryException,
+        "Started again, the lane has warehouse.memory_limit_most; raise that, or make capture.batch_rows smaller.",
+    ),
     (duckdb.IOException, "Look at the disk's space and the folder's permissions; what was committed is safe."),
     (
         duckdb.SerializationException,
@@ -56,10 +60,13 @@ _ATTACHED = "SELECT database_name FROM duckdb_databases() WHERE NOT internal AND
 class Warehouse:
     """An open DuckDB file with the bridge's settings and bookkeeping."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, *, read_only: bool) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, limit: MemoryLimit, *, read_only: bool
+    ) -> None:
         self._connection = connection
         self.settings = settings
         self.read_only = read_only
+        self._limit = limit
         ((self._database,),) = connection.execute("SELECT current_database()").fetchall()
 
     @classmethod
@@ -68,13 +75,13 @@ class Warehouse:
         note_absent_modules()
         if not read_only:
             _make_folder(settings.path.parent)
+        limit = MemoryLimit(settings)
+        config = _config(settings, limit)
         try:
-            connection = (
-                _attached(settings) if read_only else duckdb.connect(str(settings.path), config=_config(settings))
-            )
+            connection = _attached(settings, config) if read_only else duckdb.connect(str(settings.path), config=config)
         except duckdb.Error as error:
             raise _cannot_open(error, settings.path, read_only=read_only) from error
-        warehouse = cls(connection, settings, read_only=read_only)
+        warehouse = cls(connection, settings, limit, read_only=read_only)
         warehouse._prepare()
         return warehouse
 
@@ -96,7 +103,16 @@ class Warehouse:
         try:
             yield self
         finally:
-            self._bound(self.settings.memory_limit, self.settings.threads)
+            self._bound(self._limit.text, self.settings.threads)
+
+    def touching(self, table: str, rows: int, count: Callable[[], int]) -> None:
+        """Make room in memory for so many rows of a table that are to be deleted, see MemoryLimit."""
+        if rows and self._limit.touching(table, rows, count):
+            self._bound(self._limit.text, self.settings.threads)
+
+    def lacked_memory(self) -> None:
+        """DuckDB ran into its memory limit: opened again, the file has all that it may have."""
+        self._limit.lacked()
 
     def _bound(self, memory_limit: str, threads: int) -> None:
         self._connection.execute(f"SET memory_limit = {literal(memory_limit)}")
@@ -162,9 +178,14 @@ def translated(doing: str, **objects: object) -> Iterator[None]:
         raise translate(error, doing, **objects) from error
 
 
-def _config(settings: WarehouseSettings) -> dict[str, str | bool | int | float | list[str]]:
+def lacked_memory(error: BaseException | None) -> bool:
+    """Return whether this is DuckDB's memory limit, and not a disk that has no room for what does not fit into it."""
+    return isinstance(error, duckdb.OutOfMemoryException) and not _DISK_FULL.search(str(error))
+
+
+def _config(settings: WarehouseSettings, limit: MemoryLimit) -> dict[str, str | bool | int | float | list[str]]:
     return {
-        "memory_limit": settings.memory_limit,
+        "memory_limit": limit.text,
         "threads": settings.threads,
         # Rows of a table have no order; keeping one costs memory and the second thread.
         "preserve_insertion_order": False,
@@ -177,9 +198,11 @@ def _config(settings: WarehouseSettings) -> dict[str, str | bool | int | float |
     }
 
 
-def _attached(settings: WarehouseSettings) -> duckdb.DuckDBPyConnection:
+def _attached(
+    settings: WarehouseSettings, config: dict[str, str | bool | int | float | list[str]]
+) -> duckdb.DuckDBPyConnection:
     """Open the file to read, beside a database in memory: DuckDB attaches none to a file that is opened to read."""
-    connection = duckdb.connect(":memory:", config=_config(settings))
+    connection = duckdb.connect(":memory:", config=config)
     try:
         connection.execute(f"ATTACH {literal(str(settings.path))} (READ_ONLY)")
         ((name,),) = connection.execute(_ATTACHED).fetchall()
