@@ -34,6 +34,8 @@ class Due:
     delivered_hash: str | None
     attempts: int
     stage: str
+    source_lsn: str
+    mapping_version: int
 
     @property
     def is_delete(self) -> bool:

@@ -21,7 +21,7 @@ FOR UPDATE OF a SKIP LOCKED
 -- What was locked may have been settled by another deliverer between the claim's snapshot and its lock: read it again.
 -- name: claimed
 SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload, content_hash,
-       delivered_hash, attempts, stage
+       delivered_hash, attempts, stage, source_lsn::text, mapping_version
 FROM outbox WHERE record_id = ANY(%(record_ids)s) AND status = 'pending' AND stage = %(stage)s ORDER BY arrival
 
 -- Shipments and their lines are worked off together, by order: the order is what must not be worked on twice at a time.
@@ -55,7 +55,7 @@ SELECT aggregate_id FROM aggregates WHERE aggregate_id = ANY(%(aggregates)s) FOR
 
 -- name: claimed_shipments
 SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload, content_hash,
-       delivered_hash, attempts, stage
+       delivered_hash, attempts, stage, source_lsn::text, mapping_version
 FROM outbox
 WHERE status = 'pending' AND entity IN ('shipment', 'shipment_line')
   AND (record_id = ANY(%(shipments)s) OR (entity = 'shipment_line' AND aggregate_id = ANY(%(shipments)s)))
@@ -82,7 +82,7 @@ SELECT return_id, order_id FROM due ORDER BY arrival
 
 -- name: claimed_returns
 SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload, content_hash,
-       delivered_hash, attempts, stage
+       delivered_hash, attempts, stage, source_lsn::text, mapping_version
 FROM outbox
 WHERE status = 'pending' AND entity IN ('return', 'return_line')
   AND (record_id = ANY(%(returns)s) OR (entity = 'return_line' AND aggregate_id = ANY(%(returns)s)))

@@ -15,6 +15,7 @@ from config.errors import ErrorKind
 from config.failpoints import failpoint
 from config.settings import OdooSettings
 from loaders.companies import company_context
+from loaders.journal import Journal
 from loaders.odoo_errors import OdooError
 from loaders.odoo_versions import Dialect, dialect_of
 from loaders.rpc.calls import READING, kind_of_call
@@ -44,6 +45,7 @@ class OdooClient:
         self._transport: Transport | None = None
         self._bucket = TokenBucket(settings.max_calls_s, settings.burst_calls)
         self._user_id: int | None = None
+        self.journal = Journal()
         self.carried_out = 0  # calls that change things, of which Odoo has said that they are done
 
     @property
@@ -84,9 +86,15 @@ class OdooClient:
         everything = {**named, "context": {**QUIET, **company_context(company_id), **(context or {})}}
         if method not in READING:
             failpoint("delivery.before_call")
-        result = self._send_again_after_a_race(model, method, args, everything)
+        try:
+            result = self._send_again_after_a_race(model, method, args, everything)
+        except OdooError as error:
+            if error.kind is ErrorKind.UNKNOWN_OUTCOME and method not in READING:
+                self.journal.note_lost(model, method, args)
+            raise
         if method not in READING:
             self.carried_out += 1
+            self.journal.note(model, method, args, result)
             failpoint("delivery.after_call")
         return result
 

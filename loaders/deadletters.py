@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from getpass import getuser
 from types import TracebackType
 from typing import Any, Self
 
 from config.settings import StateSettings
+from loaders.audit import about, append
 from loaders.causes import Cause, Failure, by_cause, cause_id, suggestion
 from loaders.named_sql import statements
 from loaders.rows_to_read import note_invalid
@@ -167,8 +169,11 @@ class DeadLetters:
             self._connection.commit()
         return dict(rows)
 
-    def replay(self, selection: Selection) -> Replayed:
-        """Make these due again, closed ones with their parts; let the rows of invalid ones be read again. Return how many are."""
+    def replay(self, selection: Selection, *, by: str | None = None) -> Replayed:
+        """Make these due again, closed ones with their parts; let the rows of invalid ones be read again. Return how many are.
+
+        by: who says so, for the audit; the system's user where not given.
+        """
         with translated("replaying dead letters"):
             lock_writers(self._connection)
             rows = self._connection.execute(_sql("selected"), _parameters(selection)).fetchall()
@@ -178,8 +183,10 @@ class DeadLetters:
             replayed = self._connection.execute(_sql("replay"), [wanted]).fetchall()
             to_read = [record_id for record_id, status, has_row in replayed if status == "dead" and has_row]
             note_invalid(self._connection, to_read)
+            sent = [record_id for record_id, status, _ in replayed if status == "pending"]
+            append(self._connection, about((*sent, *to_read), actor=by or getuser(), action="replayed"))
             self._connection.commit()
-        return Replayed(sent=sum(status == "pending" for _, status, _ in replayed), read=len(to_read))
+        return Replayed(sent=len(sent), read=len(to_read))
 
     def close_records(self, record_ids: Sequence[str], how: Closed, *, by: str, why: str) -> tuple[str, ...]:
         """Close these records and their parts, as far as they are dead or parked; return their ids."""
@@ -188,6 +195,7 @@ class DeadLetters:
             lock_writers(self._connection)
             closed = [name for (name,) in self._connection.execute(_sql("close"), parameters)]
             self._connection.execute(_sql("release"), [closed])
+            append(self._connection, about(closed, actor=by, action=how.value, note=why))
             self._connection.commit()
         return tuple(closed)
 

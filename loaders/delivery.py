@@ -23,6 +23,7 @@ from loguru import logger
 from config.errors import CausewayError, Disposition, ErrorKind
 from config.policies import Domain, Mode, Policies
 from config.settings import DeliverySettings, OdooSettings, StateSettings
+from loaders.audit import Entry, Signature
 from loaders.backlog import Backlog, BacklogCounter
 from loaders.circuit import Circuit
 from loaders.claims import Claims, Due
@@ -221,9 +222,12 @@ class Deliverer:
         started = time.monotonic()
         batch_id = connections.rechecks.begin(batch)
         carried_out = self._client.carried_out
+        self._client.journal.take()
         try:
             self._carry_out(step, work, batch)
         except CausewayError as error:
+            with suppress(CausewayError):
+                self._note_written(connections, work, batch)
             if error.kind is not ErrorKind.UNKNOWN_OUTCOME and self._client.carried_out == carried_out:
                 # Odoo was told nothing. Without this an Odoo that is away would leave a batch behind with every attempt.
                 with suppress(CausewayError):
@@ -236,11 +240,23 @@ class Deliverer:
             raise CausewayError(
                 ErrorKind.INTERNAL, f"The step {step.name} left {len(without)} records without an outcome."
             )
-        work.outcomes.write(connections.state, batch_id)
+        work.outcomes.write(connections.state, batch_id, self._written(work, batch))
         self._service_levels.note(work.outcomes.ages)
         took_ms = (time.monotonic() - started) * 1000
         logger.debug("{}: {} records in {:.0f} ms: {}", step.name, len(batch), took_ms, dict(work.outcomes.counts))
         return work.outcomes.counts
+
+    def _written(self, work: Work, batch: Sequence[Due]) -> list[Entry]:
+        """Return what the batch has written so far, as entries of the audit."""
+        signature = Signature(actor=self._odoo.user, policy_version=self._policies.version)
+        return signature.entries(self._client.journal.take(), batch, work.outcomes.places(batch))
+
+    def _note_written(self, connections: _Connections, work: Work, batch: Sequence[Due]) -> None:
+        """Note what a batch has written that did not come to its end: its records are due again, and have no outcome."""
+        written = self._written(work, batch)
+        if written:
+            connections.state.rollback()
+            Outcomes(self._settings.max_attempts).write(connections.state, audit=written)
 
     def _carry_out(self, step: Step, work: Work, batch: Sequence[Due]) -> None:
         """Write, or in shadow mode compare."""

@@ -8,7 +8,7 @@ released in the same transaction.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ import psycopg
 from config.errors import ErrorKind
 from config.failpoints import failpoint
 from loaders import lookups
+from loaders.audit import Entry, append
 from loaders.claims import Due
 from loaders.named_sql import statements
 from loaders.state import lock_writers, translated
@@ -59,12 +60,17 @@ class Outcomes:
         self._sent: list[tuple[str, str]] = []
         self._log: list[tuple[str, str, str | None, int | None, str | None, datetime]] = []
         self._released: set[str] = set()
+        self._places: dict[tuple[str, int], str] = {}
         self.counts: Counter[str] = Counter()
         self.ages: list[tuple[str, float]] = []
 
     def bind(self, binding: Binding) -> None:
         """Odoo has this thing under this id."""
         self._bindings.append(binding)
+
+    def concerns(self, record_id: str, model: str, ids: Iterable[int]) -> None:
+        """What is written to these records of Odoo is written for this one of ours; said where no binding or outcome says it."""
+        self._places |= {(model, odoo_id): record_id for odoo_id in ids}
 
     def sent(self, due: Due, digest: str) -> None:
         """Odoo has these cells of the record; an empty digest forgets what it had."""
@@ -158,11 +164,22 @@ class Outcomes:
         """Record ids with an outcome."""
         return {one.due.record_id for one in self._settled}
 
-    def write(self, connection: Connection, batch_id: int | None = None) -> None:
-        """Write everything in one transaction. `batch_id`: the calls under way whose end this is. The collector is used up."""
+    def places(self, batch: Sequence[Due]) -> dict[tuple[str, int], str]:
+        """Return for which record what is at (model, id) in Odoo was written to."""
+        owners = {due.canonical_id: due.record_id for due in batch}
+        bound = {(b.model, b.odoo_id): owners.get(b.canonical_id, b.canonical_id) for b in self._bindings}
+        settled = {(model, odoo_id): name for name, _, model, odoo_id, *_ in self._log if model and odoo_id}
+        return self._places | bound | settled
+
+    def write(self, connection: Connection, batch_id: int | None = None, audit: Sequence[Entry] = ()) -> None:
+        """Write everything in one transaction. `batch_id`: the calls under way whose end this is; `audit`: what they have written.
+
+        The collector is used up.
+        """
         with translated("recording deliveries"):
             lock_writers(connection)
             self._write_all(connection)
+            append(connection, audit)
             connection.execute(_sql("ended"), [batch_id])
             connection.commit()
         failpoint("delivery.after_recorded")

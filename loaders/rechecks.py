@@ -18,6 +18,7 @@ import psycopg
 from loguru import logger
 
 from config.errors import ErrorKind
+from loaders.audit import about, append
 from loaders.claims import Due
 from loaders.named_sql import statements
 from loaders.odoo_errors import OdooError
@@ -29,6 +30,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 # Shipments have no external id: what they have moved is read from their order's lines each time.
 _NAMED = frozenset({"customer", "product", "sales_order", "sales_order_line"})
+
+
+_LEFT_BEHIND = "its deliverer was killed or gave up: what it wrote last is not noted here; delivered once more"
 
 
 class _Thing(NamedTuple):
@@ -98,6 +102,8 @@ class Rechecks:
             lock_writers(self._held)
             bind(self._held, found)
             made = self._held.execute(_sql("make_due"), [[thing.record_id for thing in free]]).rowcount
+            names = [thing.record_id for thing in free]
+            append(self._held, about(names, actor="causeway", action="left_behind", note=_LEFT_BEHIND))
             self._held.execute(_sql("keep"), [[thing.record_id for thing in busy], batch_id])
             self._held.execute(_sql("forget"), [batch_id])
             self._held.commit()

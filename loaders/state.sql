@@ -239,3 +239,33 @@ CREATE TABLE shadow (
 UPDATE outbox SET aggregate_id = 'settlement:' || source || ':' || (payload ->> 'settlement_key')
 WHERE entity = 'settlement_line' AND payload ->> 'settlement_key' IS NOT NULL;
 CREATE INDEX outbox_settlements ON outbox (aggregate_id) WHERE entity = 'settlement_line';
+
+-- name: version_9
+-- Who or what has written which field of which record of Odoo. Only ever added to; each entry carries the hash of the one before.
+CREATE TABLE audit (
+    entry           bigint PRIMARY KEY,                 -- 1, 2, 3 ... without a gap
+    at              timestamptz NOT NULL,
+    actor           text NOT NULL,                      -- the bridge's user in Odoo, or a person
+    action          text NOT NULL,                      -- the method of Odoo's that was called, or a person's decision
+    record_id       text,
+    source          text,
+    source_lsn      pg_lsn,
+    mapping_version integer,
+    policy_version  text,
+    model           text,
+    odoo_id         integer,
+    fields          json,                               -- the values written, by field; its text is part of the hash
+    note            text,
+    batch           bigint NOT NULL,                    -- entry number of the first that was written together with it
+    previous        text NOT NULL,
+    hash            text NOT NULL
+);
+CREATE INDEX audit_record ON audit (record_id);
+CREATE INDEX audit_odoo ON audit (model, odoo_id);
+
+CREATE FUNCTION refuse_to_change_the_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit is only ever added to' USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_the_audit();

@@ -100,6 +100,7 @@ class _Plan:
         wanted = {line_id: lines[line_id] for one in acting.values() if one.acting for line_id in one.acting.delivered}
         self._moves = _open_moves(self._work, wanted)
         self._by_line = {line_id: acting[row["order_id"][0]] for line_id, row in wanted.items()}
+        _note_concerned(self._work, self._by_line, self._moves)
         open_moves: dict[int, list[Row]] = defaultdict(list)
         for move in self._moves:
             open_moves[move["sale_line_id"][0]].append(move)
@@ -237,9 +238,22 @@ def _open_moves(work: Work, lines: Mapping[int, Row]) -> list[Row]:
     return work.client.search_read(MOVE, domain, _MOVE_FIELDS) if outgoing else []
 
 
+def _note_concerned(work: Work, by_line: Mapping[int, Transfer], moves: Sequence[Row]) -> None:
+    """Say for the audit for which parcel's sake these lines, moves and transfers are written to."""
+    parcels = {line_id: (one.acting or one.legs[-1]).record_id for line_id, one in by_line.items() if one.legs}
+    for line_id, record_id in parcels.items():
+        work.outcomes.concerns(record_id, LINE, [line_id])
+    for move in moves:
+        record_id = parcels.get(move["sale_line_id"][0], "")
+        if record_id:
+            work.outcomes.concerns(record_id, MOVE, [move["id"]])
+            work.outcomes.concerns(record_id, PICKING, [move["picking_id"][0]])
+
+
 def _cancel_rest(work: Work, by_order: Mapping[int, Transfer]) -> None:
     """After an order's final shipment cancel what is still open of it (left by an earlier shipment)."""
     final = {order_id: one for order_id, one in by_order.items() if one.is_final and one.is_well}
     moves = _open_moves(work, _lines(work, final)) if final else []
+    _note_concerned(work, {line_id: one for one in final.values() for line_id in one.delivered}, moves)
     pickings = sorted({move["picking_id"][0] for move in moves})
     each_or_refused(lambda some: work.client.call(PICKING, "action_cancel", [some]), pickings, _AT_ONCE)

@@ -74,6 +74,7 @@ def replay(
     source: SourceOption = None,
     from_lsn: Annotated[str | None, typer.Option("--from-lsn", help="Those captured at this LSN or later.")] = None,
     to_lsn: Annotated[str | None, typer.Option("--to-lsn", help="Those captured up to this LSN.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who says so; the system's user where not given.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put dead letters back to be delivered; the operational lane takes them up at once."""
@@ -91,7 +92,7 @@ def replay(
     if everything == (selection != Selection()):
         raise typer.BadParameter("name the records to replay, or say which (--cause, --since, ...), or give --all")
     with _letters(config) as letters:
-        replayed = letters.replay(selection)
+        replayed = letters.replay(selection, by=by)
     if as_json:
         print_json({"replayed": replayed.sent, "read_again": replayed.read})
     else:

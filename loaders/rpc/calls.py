@@ -15,6 +15,7 @@ READING = frozenset(
         "fields_get",
         "check_object_reference",
         "get_external_id",
+        "export_data",
     }
 )
 _WRITING = frozenset({"create", "write", "unlink"})

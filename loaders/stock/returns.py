@@ -58,6 +58,7 @@ def deliver_returns(work: Work, batch: Sequence[Due]) -> None:
             receipts.append(_receipt(work, one, lines))
     receive(work, receipts)
     for one, receipt in zip(acting, receipts, strict=True):
+        work.outcomes.concerns(one.record_id, "stock.picking", receipt.picking_ids)
         _settle(work, one, receipt)
 
 

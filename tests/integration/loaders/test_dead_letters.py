@@ -23,17 +23,17 @@ def test_failures_are_grouped_by_cause_and_replayed_by_it_by_time_and_by_lsn(lan
         assert "nothing of that name" in countries.suggestion
         assert sorted(one.entity for one in others) == ["product", "sales_order", "sales_order_line"]
         assert all(began <= one.first_seen_at <= one.last_seen_at for one in (countries, *others))
-        assert letters.replay(Selection(cause="00000000")) == Replayed()
-        assert letters.replay(Selection(until=began)) == Replayed()
-        assert letters.replay(Selection(source="shop", from_lsn="0/2")) == Replayed()
-        assert letters.replay(Selection(source="shop", to_lsn="0/0")) == Replayed()
-        assert letters.replay(Selection(cause=countries.cause_id)) == Replayed(sent=2)
+        assert letters.replay(Selection(cause="00000000"), by="Ann") == Replayed()
+        assert letters.replay(Selection(until=began), by="Ann") == Replayed()
+        assert letters.replay(Selection(source="shop", from_lsn="0/2"), by="Ann") == Replayed()
+        assert letters.replay(Selection(source="shop", to_lsn="0/0"), by="Ann") == Replayed()
+        assert letters.replay(Selection(cause=countries.cause_id), by="Ann") == Replayed(sent=2)
         lane.deliver()
-        assert letters.replay(Selection(since=began, until=datetime.now(UTC) + timedelta(minutes=1))) == Replayed(
-            sent=3
-        )
+        assert letters.replay(
+            Selection(since=began, until=datetime.now(UTC) + timedelta(minutes=1)), by="Ann"
+        ) == Replayed(sent=3)
         lane.deliver()
-        assert letters.replay(Selection(source="shop", from_lsn="0/1", to_lsn="0/1")) == Replayed(sent=3)
+        assert letters.replay(Selection(source="shop", from_lsn="0/1", to_lsn="0/1"), by="Ann") == Replayed(sent=3)
 
 
 def test_a_resolved_record_is_sent_again_only_when_its_source_changes(lane: OperationalEnd) -> None:
@@ -47,7 +47,7 @@ def test_a_resolved_record_is_sent_again_only_when_its_source_changes(lane: Oper
         assert shown is not None
         assert (shown["closed_by"], shown["closed_why"]) == ("Ann", "typed it in")
         assert "base.xx" in shown["error"]
-        assert letters.replay(Selection()) == Replayed()
+        assert letters.replay(Selection(), by="Ann") == Replayed()
     lane.arrive(address(country_code="XX"))
     assert lane.status("customer:shop:a1") == "resolved"
     lane.arrive(address(country_code="GB"))
@@ -79,6 +79,6 @@ def test_a_waived_line_lets_its_order_go_and_a_waived_order_takes_its_lines_alon
         counter = BacklogCounter(lane.state)
         assert (counter.count().waived, counter.count().dead) == (3, 0)
         counter.close()
-        assert letters.replay(Selection(record_ids=["sales_order:shop:o2"])) == Replayed(sent=2)
+        assert letters.replay(Selection(record_ids=["sales_order:shop:o2"]), by="Ann") == Replayed(sent=2)
     lane.deliver()
     assert lane.odoo_rows("SELECT name, state FROM sale_order ORDER BY name") == [("SO-o1", "sale"), ("SO-o2", "sale")]
