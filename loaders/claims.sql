@@ -15,6 +15,9 @@ WHERE o.status = 'pending' AND o.entity = %(entity)s AND o.stage = %(stage)s
   -- A count is compared with an Odoo that knows what its warehouse has shipped.
   AND (o.entity <> 'stock_level' OR NOT EXISTS (
         SELECT 1 FROM outbox m WHERE m.source = o.source AND m.entity IN ('shipment', 'shipment_line') AND m.status = 'pending'))
+  -- An order's money waits until the order is as it should be.
+  AND (o.entity NOT IN ('invoicing', 'payment') OR NOT EXISTS (
+        SELECT 1 FROM outbox h WHERE h.record_id = o.aggregate_id AND h.status = 'pending'))
 ORDER BY o.arrival LIMIT %(limit)s
 FOR UPDATE OF a SKIP LOCKED
 

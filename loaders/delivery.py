@@ -283,7 +283,7 @@ class Deliverer:
             connection=connections.state,
             prefix=self._odoo.prefix,
             batch_records=self._odoo.batch_records,
-            outcomes=Outcomes(self._settings.max_attempts),
+            outcomes=Outcomes(self._settings.max_attempts, self._policies.invoicing_sources),
             policies=self._policies,
             names=self._names,
         )

@@ -29,6 +29,7 @@ ENTITIES_OF: dict[Domain, tuple[str, ...]] = {
     Domain.ORDERS: ("sales_order", "sales_order_line"),
     Domain.SHIPMENTS: ("shipment", "shipment_line"),
     Domain.RETURNS: ("return", "return_line"),
+    Domain.INVOICES: ("invoicing",),
     Domain.PAYMENTS: ("payment",),
     Domain.SETTLEMENTS: ("settlement_line",),
     Domain.STOCK: ("stock_level",),

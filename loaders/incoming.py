@@ -23,6 +23,7 @@ DELIVERED_ENTITIES = frozenset(
         "shipment_line",
         "return",
         "return_line",
+        "payment",
         "settlement_line",
     }
 )

@@ -70,6 +70,11 @@ def order_shipped(order_id: str) -> str:
     return f"{order_id}#shipped"
 
 
+def order_billed(order_id: str) -> str:
+    """The next invoice or credit note of the order whose record id is `order_id`: what its payments wait for."""
+    return f"{order_id}#billed"
+
+
 def in_odoo(model: str, name: str) -> str:
     """Something that people keep in Odoo (a tax, a journal), by its name or code. It is looked for again now and then."""
     return f"odoo#{model}={name}"

@@ -106,6 +106,17 @@ ON CONFLICT DO NOTHING
 UPDATE outbox SET status = 'pending', waits_for = NULL, next_attempt_at = NULL, updated_at = now()
 WHERE status = 'parked' AND waits_for = ANY (ARRAY(SELECT unnest(answers) FROM staged))
 
+-- What a return or a payment says may be to be credited, where the order is invoiced at all.
+-- name: invoicing_of_refunds
+UPDATE outbox i
+SET status = 'pending', content_hash = (i.content_hash::bigint + 1)::text, waits_for = NULL, error_kind = NULL, error = NULL,
+    attempts = 0, next_attempt_at = NULL, updated_at = now()
+FROM staged s
+JOIN outbox r ON r.record_id = s.record_id
+LEFT JOIN outbox w ON w.record_id = r.aggregate_id AND r.entity = 'return_line'
+WHERE s.entity IN ('return', 'return_line', 'payment') AND i.entity = 'invoicing' AND i.status <> 'waived'
+  AND i.aggregate_id = coalesce(w.aggregate_id, r.aggregate_id)
+
 -- Of the orders that a channel sent under one key the one that Odoo has, or else the earliest, is the order. A channel's
 -- order of rows says nothing here: a snapshot gives them in any order.
 -- name: duplicates

@@ -36,6 +36,7 @@ _LANE = Lane.OPERATIONAL.value
 # Each statement costs a small batch a round trip, so that it runs only what its changes ask for.
 _ANALYZED_ROWS = 200
 _IDENTIFIED = frozenset({"product", "customer"})
+_REFUNDING = frozenset({"return", "return_line", "payment"})
 
 
 RowFetcher = Callable[[str, Relation, pa.Table, frozenset[int]], Found]
@@ -323,6 +324,8 @@ class Outbox:
             resolve_staged(connection, self._priorities)
         if ORDER in entities:
             connection.execute(_sql("duplicates"))
+        if entities & _REFUNDING:
+            connection.execute(_sql("invoicing_of_refunds"))
         if arrives:
             connection.execute(_sql("release_waiting_for_arrivals"))
         session.kinds.clear()

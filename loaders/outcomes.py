@@ -52,8 +52,10 @@ class _Settled:
 class Outcomes:
     """Collects the outcomes of one batch. `ages`: after `write`, the delivered records' entities and ages in seconds."""
 
-    def __init__(self, max_attempts: int) -> None:
+    def __init__(self, max_attempts: int, invoicing: Sequence[str] = ()) -> None:
+        """`invoicing`: the sources whose orders are invoiced."""
         self._max_attempts = max_attempts
+        self._invoicing = list(invoicing)
         self._started = datetime.now(UTC)
         self._settled: list[_Settled] = []
         self._bindings: list[Binding] = []
@@ -61,6 +63,7 @@ class Outcomes:
         self._log: list[tuple[str, str, str | None, int | None, str | None, datetime]] = []
         self._released: set[str] = set()
         self._places: dict[tuple[str, int], str] = {}
+        self._billed: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.ages: list[tuple[str, float]] = []
 
@@ -159,6 +162,11 @@ class Outcomes:
         self._settled.append(_Settled(due=due, status="shadowed", stage="load"))
         self.counts["shadowed"] += 1
 
+    def billed(self, due: Due) -> None:
+        """The order whose invoicing this is has got an invoice or a credit note: its payments may be set off against it."""
+        self._billed.add(due.aggregate_id)
+        self._released.add(lookups.order_billed(due.aggregate_id))
+
     @property
     def settled_ids(self) -> set[str]:
         """Record ids with an outcome."""
@@ -222,6 +230,11 @@ class Outcomes:
         self.ages = [(entity, age_s) for entity, age_s in (logged or ()) if age_s is not None]
         if self._released:
             connection.execute(_sql("release"), [list(self._released)])
+        if self._billed:
+            connection.execute(_sql("payments_again"), [list(self._billed)])
+        delivered = [one.due.record_id for one in self._settled if one.status == "delivered"]
+        if self._invoicing and delivered:
+            connection.execute(_sql("invoicing"), {"records": delivered, "sources": self._invoicing})
 
 
 def bind(connection: Connection, bindings: Sequence[Binding]) -> None:

@@ -36,6 +36,41 @@ RETURNING split_part(record_id, ':', 1), CASE WHEN outcome IN ('delivered', 'can
 UPDATE outbox SET status = 'pending', waits_for = NULL, updated_at = now()
 WHERE status = 'parked' AND waits_for = ANY(%s)
 
+-- Booked payments of orders that have got another invoice or credit note: what is open of them may be set off.
+-- name: payments_again
+UPDATE outbox SET status = 'pending', stage = 'load', updated_at = now()
+WHERE entity = 'payment' AND aggregate_id = ANY(%s) AND status = 'delivered' AND operation = 'upsert'
+
+-- The invoicing of the orders that these records are or belong to is due, where their channel has its orders invoiced. The hash tells
+-- a settling deliverer that it was made due again meanwhile.
+-- name: invoicing
+WITH touched AS (
+    SELECT CASE d.entity WHEN 'sales_order' THEN d.record_id WHEN 'return_line' THEN w.aggregate_id ELSE d.aggregate_id END AS order_id,
+           d.committed_at, d.origin
+    FROM outbox d LEFT JOIN outbox w ON w.record_id = d.aggregate_id
+    WHERE d.record_id = ANY(%(records)s) AND d.entity IN ('sales_order', 'sales_order_line', 'return', 'return_line')
+    UNION ALL
+    SELECT o.record_id, d.committed_at, d.origin
+    FROM outbox d
+    JOIN outbox w ON w.record_id = d.aggregate_id
+    JOIN outbox o ON o.entity = 'sales_order' AND o.source = w.payload ->> 'order_source'
+                 AND o.payload ->> 'order_number' = w.payload ->> 'order_number'
+    WHERE d.record_id = ANY(%(records)s) AND d.entity IN ('shipment', 'shipment_line')
+)
+INSERT INTO outbox AS i (record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload, content_hash,
+                         mapping_version, source_lsn, committed_at, status, origin)
+SELECT DISTINCT ON (o.record_id) 'invoicing:' || o.source || ':' || o.source_key, 'invoicing', o.source, o.source_key,
+       'invoicing:' || o.source || ':' || o.source_key, o.record_id, 'upsert',
+       jsonb_build_object('order_key', o.source_key, 'order_number', o.payload ->> 'order_number'), '1', 0, o.source_lsn,
+       t.committed_at, 'pending', t.origin
+FROM touched t JOIN outbox o ON o.record_id = t.order_id
+WHERE o.entity = 'sales_order' AND o.source = ANY(%(sources)s)
+ORDER BY o.record_id, t.committed_at DESC NULLS LAST
+ON CONFLICT (record_id) DO UPDATE
+SET status = CASE i.status WHEN 'waived' THEN i.status ELSE 'pending' END,
+    content_hash = (i.content_hash::bigint + 1)::text, committed_at = excluded.committed_at, waits_for = NULL, error_kind = NULL,
+    error = NULL, attempts = 0, next_attempt_at = NULL, updated_at = now()
+
 -- A batch that another deliverer took for left behind stays: both may have worked on its records.
 -- name: ended
 DELETE FROM calls_under_way WHERE batch_id = %s AND left_at IS NULL

@@ -28,8 +28,8 @@ from loaders.work import Work
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# Shipments have no external id: what they have moved is read from their order's lines each time.
-_NAMED = frozenset({"customer", "product", "sales_order", "sales_order_line"})
+# Shipments and invoices have no external id: what they have moved is read from their order each time.
+_NAMED = frozenset({"customer", "product", "sales_order", "sales_order_line", "payment"})
 
 
 _LEFT_BEHIND = "its deliverer was killed or gave up: what it wrote last is not noted here; delivered once more"

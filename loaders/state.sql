@@ -269,3 +269,7 @@ BEGIN
 END $$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_the_audit();
+
+-- name: version_10
+-- What orders' money is worked off by.
+CREATE INDEX outbox_money ON outbox (aggregate_id) WHERE entity IN ('payment', 'invoicing');

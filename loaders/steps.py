@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from config.policies import Domain, Policies
 from loaders.claims import Claims, Due
 from loaders.lines import deliver_lines
+from loaders.money.billing import bill_orders
+from loaders.money.payments import deliver_payments
 from loaders.order_state import drive_orders
 from loaders.orders import deliver_orders
 from loaders.partners import deliver_partners
@@ -80,6 +82,8 @@ def delivery_steps(batch_records: int, policies: Policies | None = None) -> list
         ("order states", Domain.ORDERS, lambda c, n: c.records("sales_order", "state", n), drive_orders),
         ("shipments", Domain.SHIPMENTS, lambda c, n: c.shipments(n), deliver_shipments),
         ("returns", Domain.RETURNS, lambda c, n: c.returns(n), deliver_returns),
+        ("invoices", Domain.INVOICES, lambda c, n: c.records("invoicing", "load", n), bill_orders),
+        ("payments", Domain.PAYMENTS, lambda c, n: c.records("payment", "load", n), deliver_payments),
         (
             "settlements",
             Domain.SETTLEMENTS,

@@ -136,7 +136,7 @@ class ShipmentLine(CanonicalRecord):
 
 
 class Payment(CanonicalRecord):
-    """Money for an order, as the channel or its payment provider says."""
+    """Money for an order, as the channel or its payment provider says. A negative amount was paid back."""
 
     entity: ClassVar[str] = "payment"
     part_of: ClassVar[tuple[str, str] | None] = (ORDER, "order_key")

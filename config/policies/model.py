@@ -38,6 +38,11 @@ class Policies(Policy):
         """The sources whose counts are applied to Odoo's stock."""
         return frozenset(source for source, channel in self.channels.items() if channel.stock.counts)
 
+    @cached_property
+    def invoicing_sources(self) -> list[str]:
+        """The sources whose orders are invoiced."""
+        return sorted(source for source, one in self.channels.items() if one.money.invoicing != "never")
+
     def domain(self, domain: Domain) -> DomainPolicy:
         """Return how a domain is delivered."""
         return self.domains.get(domain, _EVERYTHING)

@@ -194,6 +194,12 @@ class Invoice(PublicModel):
         if env.count("SELECT count(*) FROM account_move WHERE id = ANY(%s::int[]) AND posted_before", [ids]):
             raise UserError("You can't delete a posted journal item. Don’t play games with your accounting records.")
 
+    def parents(self, env: Env, ids: list[int]) -> list[int]:
+        return env.ids(_SOLD, [ids])
+
+    def after_unlink(self, env: Env, parents: list[int]) -> None:
+        order_figures.refresh_invoiced(env, parents)
+
     def refresh(self, env: Env, ids: list[int]) -> None:
         """Amounts of drafts, from their lines; and what that is for the orders that they are of."""
         drafts = env.ids("SELECT id FROM account_move WHERE id = ANY(%s::int[]) AND state = 'draft'", [ids])

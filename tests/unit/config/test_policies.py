@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from config.loading import SettingsError, load_settings
 from config.policies import Domain, DomainPolicy, Mode, Ownership, Policies
 
+HOW_TO = Path(__file__).resolve().parents[3] / "docs" / "how-to"
 SETTINGS = """
 sources:
   shop: {role: channel, connection: {dsn: dbname=shop}, tables: [public.orders]}
@@ -97,3 +100,14 @@ def test_a_field_has_its_own_owner_else_its_entitys_else_anyone() -> None:
 def test_the_version_changes_with_what_the_policies_say() -> None:
     changed = Policies(domains={Domain.ORDERS: DomainPolicy(mode=Mode.HELD)})
     assert Policies().version == Policies().version != changed.version
+
+
+@pytest.mark.parametrize(
+    "page", sorted(page.name for page in HOW_TO.glob("*.md") if "\nchannels:\n" in page.read_text())
+)
+def test_the_policies_that_a_page_shows_are_policies(page: str) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (HOW_TO / page).read_text(), re.MULTILINE | re.DOTALL)
+    shown = [tree for block in blocks if (tree := yaml.safe_load(block)).keys() <= Policies.model_fields.keys()]
+    assert shown
+    for tree in shown:
+        Policies.model_validate(tree)
