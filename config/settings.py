@@ -343,6 +343,11 @@ class DeliverySettings(Model):
     retry_first_s: float = Field(default=0.5, gt=0, description="first wait after a failure that may pass")
     retry_longest_s: float = Field(default=60.0, gt=0, description="longest wait after failures")
     max_attempts: int = Field(default=10, ge=1, description="attempts at one record before it becomes a dead letter")
+    keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="days that attempts, and settled records gone at their source, are kept; none: always",
+    )
 
 
 class WarehouseSettings(Model):

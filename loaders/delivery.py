@@ -32,6 +32,7 @@ from loaders.domains import DomainGates
 from loaders.odoo_names import OdooNames
 from loaders.outcomes import Outcomes
 from loaders.rechecks import Rechecks
+from loaders.retention import Retention
 from loaders.service_levels import ServiceLevels
 from loaders.shadow.adoption import guarded, went_live
 from loaders.shadow.step import compare
@@ -105,6 +106,7 @@ class Deliverer:
         self._connections: _Connections | None = None
         self._compared = True  # whether anything was ever compared in shadow mode
         self._swept_at = float("-inf")
+        self._retention = Retention(delivery.keep_days)
         self._arrived = threading.Event()
 
     def run_once(self, stop: threading.Event | None = None) -> DeliveryReport:
@@ -125,7 +127,7 @@ class Deliverer:
                 self._circuit.succeeded()
             if not (stop is not None and stop.is_set()):
                 self._gates.worked_off(connections.state)
-            self._sweep(connections.claims)
+            self._sweep(connections)
         except CausewayError as error:
             self._failed(error, report)
         return report
@@ -288,12 +290,14 @@ class Deliverer:
             names=self._names,
         )
 
-    def _sweep(self, claims: Claims) -> None:
+    def _sweep(self, connections: _Connections) -> None:
         if time.monotonic() - self._swept_at >= _SWEEP_S:
             self._swept_at = time.monotonic()
             self._names.forget_missing()
-            if released := claims.release_satisfied():
+            if released := connections.claims.release_satisfied():
                 logger.debug("{} records no longer wait", released)
+            if forgotten := self._retention.sweep(connections.state):
+                logger.debug("{} old deliveries and records are forgotten", forgotten)
 
     def _failed(self, error: CausewayError, report: DeliveryReport) -> None:
         self._disconnect()

@@ -273,3 +273,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
 -- name: version_10
 -- What orders' money is worked off by.
 CREATE INDEX outbox_money ON outbox (aggregate_id) WHERE entity IN ('payment', 'invoicing');
+
+-- name: version_11
+-- What retention looks for.
+CREATE INDEX outbox_gone ON outbox (updated_at) WHERE operation = 'delete';
