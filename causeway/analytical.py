@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from loguru import logger
 
 from causeway.control import Handler, Request
 from causeway.copy_command import copy_handler
-from causeway.lane import LaneLoop
+from causeway.lane import LaneLoop, SourceProgress
 from causeway.lane_sources import LaneSources
 from causeway.mapping_files import MappingFiles
 from causeway.runfiles import RunFolder
@@ -136,6 +137,11 @@ class AnalyticalLane:
     def loop(self) -> LaneLoop | None:
         """The capture loop, once it runs."""
         return self._loop
+
+    @property
+    def progress(self) -> Mapping[str, SourceProgress]:
+        """Progress by source, once the loop runs."""
+        return self._loop.progress if self._loop is not None else {}
 
     def _after_turn(self, warehouse: Warehouse, mirror: Mirror, files: MappingFiles) -> None:
         """Between two batches: what the mirrors count, the views once every mirror is there, and what the schedule asks for."""

@@ -78,6 +78,12 @@ def copy_tables(settings: Settings, name: str, tables: Sequence[str], lane: Lane
     `tell` gets the states now and then. CausewayError: SETTINGS for what is not captured, and whatever capture raises.
     """
     find_source(settings, name)
+    if lane is Lane.OPERATIONAL and name not in settings.feeding:
+        raise CausewayError(
+            ErrorKind.SETTINGS,
+            f"{name}: the operational lane copies the tables of channels and warehouses only: {', '.join(settings.feeding)}.",
+            source=name,
+        )
     folder = RunFolder(settings.run_dir)
     if folder.is_running(lane):
         asked: States = ask(folder.path, lane, "copy", {"source": name, "tables": list(tables)}, progress=tell)
@@ -171,7 +177,7 @@ def _destination(settings: Settings, lane: Lane, name: str) -> Iterator[Destinat
             finally:
                 mirror.close()
         return
-    sources = settings.sources_of(Lane.OPERATIONAL)
+    sources = settings.feeding
     mappings = [mapping for mapping in load_mappings(settings.mappings) if mapping.source == name]
     mapper = BatchMapper(compile_each(mappings, {name: describe_source(name, sources[name])}))
     priorities = {name: source.priority for name, source in sources.items()}

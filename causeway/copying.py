@@ -283,5 +283,5 @@ def copies_of(settings: Settings, lane: Lane, wake: threading.Event) -> dict[str
             wake=wake,
             publication=settings.slot_name(name, lane) if lane is Lane.OPERATIONAL else None,
         )
-        for name, source in settings.sources_of(lane).items()
+        for name, source in (settings.sources if lane is Lane.ANALYTICAL else settings.feeding).items()
     }

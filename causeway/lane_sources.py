@@ -33,7 +33,7 @@ class LaneSources(Mapping[str, SourceSettings]):
         """`wanted`: what is read of a source, else everything."""
         self.settings = settings  # as far as the sources are known
         self._lane = lane
-        self._names = tuple(settings.sources_of(lane))
+        self._names = tuple(settings.sources if lane is Lane.ANALYTICAL else settings.feeding)
         self.readers: dict[str, PostgresReader] = {
             name: reader_for(settings, name, lane, wake, None if wanted is None else partial(wanted, name))
             for name in self._names

@@ -63,6 +63,9 @@ METRICS: tuple[Metric, ...] = (
     _metric("domain_late_total", ("lane", "domain"), "of those, records older than the service level"),
     _metric("domain_age_p50_seconds", ("lane", "domain"), "median age at delivery of the last 2,000 records"),
     _metric("domain_age_p99_seconds", ("lane", "domain"), "99th percentile of the age at delivery of the last 2,000 records"),
+    _metric("deliveries_unconfirmed", ("lane",), "deliveries that Odoo has acknowledged and its log has not shown yet"),
+    _metric("delivery_latency_seconds", ("lane", "stage", "quantile"), "how long the last confirmed deliveries took, by stage"),
+    _metric("drift_fields", ("lane",), "fields that were changed in Odoo though a channel owns them"),
     _metric("slots_sampled_timestamp_seconds", (), "when the slots were last looked at"),
     _metric("slot_state", (*_SLOT, "state"), "1 for the slot's state: missing, unreachable, or the server's wal_status"),
     _metric("slot_active", _SLOT, "1 where somebody reads the slot"),
@@ -134,6 +137,12 @@ def _of_lane(status: dict[str, Any]) -> Iterator[Sample]:
         yield "outbox_records", (lane, state), float(records)
     if "delivery" in status:
         yield from _of_delivery(lane, status["delivery"])
+    if confirmed := status.get("confirmations"):
+        yield "deliveries_unconfirmed", (lane,), float(confirmed["unconfirmed"])
+        yield "drift_fields", (lane,), float(confirmed["drift"])
+        for stage, quantiles in confirmed["latency_s"].items():
+            for quantile, took_s in quantiles.items():
+                yield "delivery_latency_seconds", (lane, stage, quantile), float(took_s)
 
 
 def _of_delivery(lane: str, said: dict[str, Any]) -> Iterator[Sample]:

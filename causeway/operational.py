@@ -1,19 +1,21 @@
 """The operational lane: channels and warehouses into the outbox, the outbox into Odoo.
 
 Capture and delivery are two threads that share nothing but the state database: while Odoo is away the slots keep moving and
-the outbox grows.
+the outbox grows. A third one reads Odoo's own log, which confirms what was delivered.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from loguru import logger
 
+from causeway.confirming import Confirming
 from causeway.control import Handler
 from causeway.copy_command import copy_handler
-from causeway.lane import LaneLoop
+from causeway.lane import LaneLoop, SourceProgress
 from causeway.lane_sources import LaneSources
 from causeway.mapping_files import MappingFiles
 from causeway.reading_rows import RowReading
@@ -24,6 +26,7 @@ from cdc.wanted import Wanted
 from config.errors import CausewayError, ErrorKind, in_our_words
 from config.settings import Lane, Settings
 from loaders.client import OdooClient
+from loaders.confirmed import ConfirmedCounter
 from loaders.delivery import Deliverer
 from loaders.outbox import Outbox
 from transforms.mapper import BatchMapper
@@ -41,6 +44,8 @@ class OperationalLane:
         self._stop = stop
         self._sources = LaneSources(settings, Lane.OPERATIONAL, wake, wanted=self._wanted)
         self._wake = wake
+        self._confirming = Confirming(settings, stop)
+        self._confirmed: ConfirmedCounter | None = None
         self.turns = Turns(wake)
         self._delivery_error: CausewayError | None = None
         self._loop: LaneLoop | None = None
@@ -66,19 +71,25 @@ class OperationalLane:
             files=files,
             copy=self._copy_published,
         )
+        self._confirmed = ConfirmedCounter(self._settings.state)
         delivery_stop = threading.Event()
         deliver = self._deliver_or_give_up if bounded else self._deliver
         thread = threading.Thread(target=deliver, args=(delivery_stop,), name="delivery", daemon=True)
         thread.start()
+        if not bounded:
+            self._confirming.begin()
         try:
             failure = self._capture(outbox, mapper, files, bounded=bounded)
             if bounded and not self._stop.is_set():
                 self._reading.finish()
                 self._wait_for_delivery()
+                self._confirming.catch_up()
         finally:
             delivery_stop.set()
             self._deliverer.wake()
             thread.join(timeout=4.0)
+            self._confirming.end()
+            self._confirmed.close()
             self._reading.close()
             outbox.close()
         for error in (self._delivery_error, failure):
@@ -94,11 +105,12 @@ class OperationalLane:
 
     def status(self) -> dict[str, Any]:
         """What the outbox holds, what waits to be read and which mappings are broken, for the status file."""
-        if self._deliverer is None or self._reading is None:
+        if self._deliverer is None or self._reading is None or self._confirmed is None:
             return {}
         return {
             "outbox": self._deliverer.backlog().as_dict(),
             "delivery": self._deliverer.status(),
+            "confirmations": self._confirmed.count().as_dict(),
             **self._reading.status(),
         }
 
@@ -106,6 +118,11 @@ class OperationalLane:
     def loop(self) -> LaneLoop | None:
         """The capture loop, once it runs."""
         return self._loop
+
+    @property
+    def progress(self) -> Mapping[str, SourceProgress]:
+        """Progress by source, Odoo's own log included, once they are read."""
+        return {**(self._loop.progress if self._loop is not None else {}), **self._confirming.progress}
 
     def _capture(
         self, outbox: Outbox, mapper: BatchMapper, files: MappingFiles, *, bounded: bool

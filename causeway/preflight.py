@@ -12,14 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from causeway.publishing import as_published, mapped
+from causeway.publishing import as_published, mapped, wanted_of
 from causeway.sources import connect_source, name_in_hint, with_tables
 from cdc import preconditions, publications, server_settings, slots
 from cdc.catalog import check_identities, describe, server_facts
 from cdc.connection import PlainConnection
 from cdc.publications import Publication
 from cdc.relation import Relation
-from cdc.wanted import everything
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings, SourceRole
 from loaders.client import OdooClient
@@ -120,10 +119,11 @@ def _slot(
     """Look at a lane's slot and publication; neither need be there before the first run."""
     source, slot = settings.sources[name], settings.slot_name(name, lane)
     operational = lane is Lane.OPERATIONAL
-    if operational and (found_publication := publications.find_publication(connection, slot)) is not None:
+    feeding = operational and name in settings.feeding
+    if feeding and (found_publication := publications.find_publication(connection, slot)) is not None:
         seen.published[name] = found_publication
-    wanted = mapped(name, source, mappings) if operational else everything(source, lane)
-    published = publications.check_publication(connection, slot, wanted, may_lack=operational)
+    wanted = mapped(name, source, mappings) if feeding else wanted_of(settings, name, lane)
+    published = publications.check_publication(connection, slot, wanted, may_lack=feeding)
     found = next(iter(slots.status(connection, [slot])), None)
     # A lane that runs reads its slot.
     unread = None if found is None else replace(found, active_pid=None)

@@ -119,7 +119,7 @@ def _server_ends(sources: Sources, lane: OperationalLane | AnalyticalLane) -> It
 
     def watch() -> None:
         while not ended.wait(ENDS_INTERVAL_S):
-            for name, progress in lane.loop.progress.items() if lane.loop is not None else ():
+            for name, progress in lane.progress.items():
                 with suppress(CausewayError):  # its reader meets the same trouble, and says so
                     progress.server_end = max(progress.server_end, current_ends({name: sources[name]})[name])
 
@@ -179,7 +179,6 @@ class _Status:
         """Return the lane's status as JSON values."""
         rss = psutil.Process().memory_info().rss
         self._highest_rss = max(self._highest_rss, rss)
-        progress = self._lane.loop.progress if self._lane.loop is not None else {}
         return {
             "lane": self._lane.lane.value,
             "pid": os.getpid(),
@@ -191,7 +190,7 @@ class _Status:
             "rss_bytes": rss,
             "highest_rss_bytes": self._highest_rss,
             "copying": self._lane.loop.copying() if self._lane.loop is not None else [],
-            "sources": {name: describe_progress(item) for name, item in progress.items()},
+            "sources": {name: describe_progress(item) for name, item in self._lane.progress.items()},
             **self._extra,
         }
 

@@ -1,7 +1,8 @@
 """What a lane wants published of a source, by its mappings, and which mappings need what a publication does not have.
 
 Contract: the analytical lane wants everything. The operational lane wants the tables that mappings read, and of these the columns that
-they name, whether they fit their tables now or not: a broken mapping's rows must be noted, too.
+they name, whether they fit their tables now or not: a broken mapping's rows must be noted, too. Of Odoo's own database it wants the
+names that we have given, and the columns that tell what became of deliveries, from now on.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Sequence
 
 from causeway.sources import connect_source, naming
 from cdc.publications import Publication, find_publication
-from cdc.wanted import PublishedTable, Wanted, everything
+from cdc.wanted import PublishedTable, Wanted, everything, there
 from config.settings import Lane, Settings, SourceSettings
+from loaders.odoo_log import NAMES_COLUMNS, NAMES_KEY, NAMES_TABLE, TABLES
 from transforms.compiled import AnyMapping, BrokenMapping
 from transforms.mapping import Mapping, load_mappings
 from transforms.reads import columns_read
@@ -23,7 +25,28 @@ def wanted_of(settings: Settings, name: str, lane: Lane) -> Wanted:
     source = settings.sources[name]
     if lane is Lane.ANALYTICAL:
         return everything(source, lane)
+    if name == settings.confirming:
+        return of_odoo(settings, name)
     return mapped(name, source, load_mappings(settings.mappings))
+
+
+def of_odoo(settings: Settings, name: str) -> Wanted:
+    """Return what confirms deliveries, as far as this Odoo has it: apps that are not installed have no tables. CausewayError as the
+    connection's.
+    """
+    listed = settings.sources[name].column_lists
+    names = PublishedTable(
+        name=NAMES_TABLE,
+        columns=NAMES_COLUMNS if listed else None,
+        row_filter=f"module = '{settings.odoo.prefix}'",  # a Name: letters, digits and underscores
+        identity=NAMES_KEY,
+    )
+    rows = (
+        PublishedTable(name=table.name, columns=table.published if listed else None, from_now_on=True)
+        for table in TABLES.values()
+    )
+    with connect_source(name, settings.sources[name], "catalog") as connection, naming(name):
+        return there(connection, Wanted(tables=(names, *rows), exact=False))
 
 
 def mapped(name: str, source: SourceSettings, mappings: Sequence[Mapping]) -> Wanted:

@@ -193,7 +193,7 @@ class _Rebuilding:
 
     def _hand_over(self, lsn: Lsn) -> HandOver | None:
         """Let the operational lane read the rows again that differ: before the repair is committed, so that none is left out."""
-        if self._name not in self._settings.sources_of(Lane.OPERATIONAL):
+        if self._name not in self._settings.feeding:
             return None
 
         def note(relation: Relation, keys: list[dict[str, str]]) -> None:

@@ -19,11 +19,12 @@ from cdc import publications, slots
 from cdc.catalog import describe, server_facts
 from cdc.connection import PlainConnection, Row
 from cdc.driver_errors import translate
+from cdc.identities import identity_steps
 from cdc.server_settings import Advice, advise
 from cdc.slots import Step
 from cdc.snapshot import output_functions
 from cdc.wanted import Wanted, everything, with_identities
-from config.settings import Lane, SourceSettings
+from config.settings import Lane, SourceRole, SourceSettings
 
 # What a DBA asks first. The figure is measured by `make bench`: docs/reference/benchmarks.md.
 TWO_SLOTS = (
@@ -119,22 +120,32 @@ def plan(
     """
     facts = server_facts(connection)
     role = role_of(settings)
-    relations = describe(connection, settings.table_names)
+    wanted = {lane: everything(settings, lane) for lane in lanes} | dict(wanted or {})
+    captured = _captured(settings, lanes)
+    names = tuple(dict.fromkeys((*captured, *(name for each in wanted.values() for name in each.names))))
+    read = {*captured, *(name for each in wanted.values() for name in each.copied)}
+    relations = describe(connection, names)
     oids = [relation.oid for relation in relations]
     tables = _query(connection, _TABLES, [oids, role])
     made = slots.status(connection, list(lanes.values()))
     owners = sorted({row[2] for row in tables})
     sections = [
         _role_section(connection, role, facts.database),
-        _grants(connection, role, tables, sorted(_type_schemas(connection, relations))),
-        _identities(connection, oids, publications.generated_identities(connection, relations)),
-        _publications(
-            connection, lanes, {lane: everything(settings, lane) for lane in lanes} | dict(wanted or {}), owners
+        _grants(
+            connection, role, [row for row in tables if row[0] in read], sorted(_type_schemas(connection, relations))
         ),
+        _identities(connection, oids, publications.generated_identities(connection, relations), wanted),
+        _publications(connection, lanes, wanted, owners),
         _slots(connection, settings, lanes),
     ]
     advice = advise(connection, settings, len(lanes) - len(made))
     return Plan(database=facts.database, role=role, settings=tuple(advice), sections=tuple(sections))
+
+
+def _captured(settings: SourceSettings, lanes: Mapping[Lane, str]) -> tuple[str, ...]:
+    """The tables of the settings; of Odoo's own database the operational lane has a list of its own."""
+    own_list = settings.role is SourceRole.ERP and Lane.ANALYTICAL not in lanes
+    return () if own_list else settings.table_names
 
 
 def _role_section(connection: PlainConnection, role: str, database: str) -> Section:
@@ -199,7 +210,10 @@ def _grants(connection: PlainConnection, role: str, tables: Sequence[Row], type_
 
 
 def _identities(
-    connection: PlainConnection, oids: Sequence[int], generated: Sequence[tuple[str, str, bool]]
+    connection: PlainConnection,
+    oids: Sequence[int],
+    generated: Sequence[tuple[str, str, bool]],
+    wanted: Mapping[Lane, Wanted],
 ) -> Section:
     steps, whole = [], set()
     for table, owner, index in _query(connection, _WITHOUT_IDENTITY, [list(oids)]):
@@ -216,6 +230,16 @@ def _identities(
             )
         steps.append(Step(statement=statement.as_string(connection), reason=reason, who=f"{owner}, its owner"))
     notes = ["Published without one, a table's UPDATE and DELETE fail at the source."] if steps else []
+    for each in wanted.values():
+        for text, reason, owner in identity_steps(connection, each):
+            steps.append(Step(statement=text.as_string(connection), reason=reason, who=f"{owner}, its owner"))
+    notes += [
+        f"WARNING: {table.name} is known in the log by ({', '.join(table.identity)}). While it is published, that index must stay: without"
+        " it the table's UPDATE and DELETE fail. DROP PUBLICATION comes before an upgrade that makes the index anew"
+        for each in wanted.values()
+        for table in each.tables
+        if table.identity
+    ]
     notes += [
         f"WARNING: the replica identity of {table} has the generated column {column}. Published, its UPDATE and DELETE fail at the source:"
         " give it a primary key of other columns and REPLICA IDENTITY DEFAULT before, or leave the table out"

@@ -17,6 +17,7 @@ from cdc import publications
 from cdc.catalog import check_identities, describe, server_facts
 from cdc.connection import PlainConnection, Row
 from cdc.driver_errors import translate
+from cdc.identities import identity_steps
 from cdc.lsn import ZERO, Lsn
 from cdc.server_settings import FAILOVER_VERSION, check_server
 from cdc.wanted import Wanted, everything, with_identities
@@ -27,6 +28,8 @@ PLUGIN = "pgoutput"
 
 # A standby can make a slot once its primary has logged which transactions run: an idle primary may never do so by itself.
 _STANDBY_PATIENCE = "SET LOCAL statement_timeout = '30s'"
+# ALTER TABLE waits for every transaction that has read the table, and whoever comes after waits for it.
+_LOCK_PATIENCE = "SET LOCAL lock_timeout = '5s'"
 _STANDBY_HINT = (
     "A slot on a standby waits for a list of running transactions in the primary's log: run SELECT pg_log_standby_snapshot() on the"
     " primary while it is being made, and again for the snapshot."
@@ -155,12 +158,14 @@ def create(
     on_standby = server_facts(connection).in_recovery
     for statement, reason in _missing(connection, settings, lane, slot, wanted):
         text = statement.as_string(connection)
-        if on_standby and "PUBLICATION" in text.split(" ")[1]:
+        if on_standby and text.split(" ")[1] in ("PUBLICATION", "TABLE"):
             raise _on_primary(slot, text)
         try:
             with connection.transaction():
                 if on_standby:
                     connection.execute(_STANDBY_PATIENCE)
+                if text.startswith("ALTER TABLE"):
+                    connection.execute(_LOCK_PATIENCE)
                 connection.execute(statement)
                 relations = describe(connection, wanted.names)
                 publications.check_filters(connection, slot, relations)
@@ -174,7 +179,7 @@ def create(
 def _on_primary(slot: str, statement: str) -> CausewayError:
     return CausewayError(
         ErrorKind.SERVER_SETTINGS,
-        f"publication {slot} is not as the settings ask for, and this source is a standby, where none can be made.",
+        f"publication {slot} is not as the settings ask for, and this source is a standby, where nothing can be made.",
         hint=f"Run on its primary: {statement};",
         publication=slot,
     )
@@ -275,7 +280,8 @@ def _missing(
     relations = describe(connection, wanted.names)
     check_identities(relations)
     publications.check_generated(connection, relations)
-    return publication_steps(connection, wanted, lane, slot) + slot_is_missing
+    steps = [(text, reason) for text, reason, _ in identity_steps(connection, wanted)]
+    return steps + publication_steps(connection, wanted, lane, slot) + slot_is_missing
 
 
 def _drops(connection: PlainConnection, slot: str, exists: bool) -> list[tuple[sql.Composed, str]]:

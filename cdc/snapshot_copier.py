@@ -69,7 +69,7 @@ class SnapshotCopier:
     _began_at: float = 0.0
 
     def copy(self, view: ConsistentView, settings: Connection, wanted: Wanted, publication: str | None = None) -> None:
-        """Hand over all rows that the view sees, then a SnapshotEnd; Interrupted where the reader is closed.
+        """Hand over all wanted rows that the view sees, then a SnapshotEnd; Interrupted where the reader is closed.
 
         publication: whose columns are copied; None for all.
         """
@@ -77,7 +77,8 @@ class SnapshotCopier:
         check_identities(relations)
         outputs = output_functions(view.connection, relations)
         row_filters = {table.name: table.row_filter for table in wanted.tables if table.row_filter}
-        divided = divide(view.connection, relations, outputs, row_filters, typed=self.typed, part_pages=self.part_pages)
+        copied = [relation for relation in relations if relation.qualified_name in wanted.copied]
+        divided = divide(view.connection, copied, outputs, row_filters, typed=self.typed, part_pages=self.part_pages)
         self._begin(divided)
         workers = min(self.capture.snapshot_workers, len(self._parts))
         with also_at(view, settings, workers - 1) as more:

@@ -37,11 +37,17 @@ GROUP BY wanted.oid
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishedTable:
-    """A table (schema.table) as a publication has it, or as a lane wants it. `columns`: None for all of them."""
+    """A table (schema.table) as a publication has it, or as a lane wants it. `columns`: None for all of them.
+
+    `identity`: columns that its replica identity must have, for the sake of the row filter; none named: it is left as it is.
+    `from_now_on`: only changes are wanted, none of the rows that there are before.
+    """
 
     name: str
     columns: tuple[str, ...] | None = None
     row_filter: str | None = None
+    identity: tuple[str, ...] = ()
+    from_now_on: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +61,11 @@ class Wanted:
     def names(self) -> tuple[str, ...]:
         """The tables, each schema.table."""
         return tuple(table.name for table in self.tables)
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """The tables of which the rows that there are before are wanted, too: by a snapshot."""
+        return tuple(table.name for table in self.tables if not table.from_now_on)
 
     def only(self, names: Collection[str]) -> Wanted:
         """Return the same of these tables only."""
@@ -73,6 +84,12 @@ def everything(settings: SourceSettings, lane: Lane) -> Wanted:
 def wanted_filters(settings: SourceSettings, lane: Lane) -> dict[str, str]:
     """Return the row filters of a lane's publication: only the operational lane has them."""
     return settings.row_filters if lane is Lane.OPERATIONAL else {}
+
+
+def there(connection: PlainConnection, wanted: Wanted) -> Wanted:
+    """Return what is wanted of those tables that the database has; CausewayError as the driver's errors map."""
+    found, _ = find_described(connection, wanted.names)
+    return wanted.only({relation.qualified_name for relation in found})
 
 
 def with_identities(connection: PlainConnection, wanted: Wanted) -> Wanted:

@@ -66,7 +66,7 @@ class SourceRole(StrEnum):
     """What a source is to the distributor.
 
     channel: sells (its orders are reconciled with Odoo). warehouse: ships. erp: Odoo's own database. state: the bridge's own.
-    Only channels and warehouses are delivered to Odoo; all are mirrored.
+    Only channels and warehouses are delivered to Odoo; all are mirrored. What Odoo's own log says confirms the deliveries.
     """
 
     CHANNEL = "channel"
@@ -180,6 +180,10 @@ class SourceSettings(Model):
     timezone: str = Field(default="UTC", description="IANA zone of its local times, for mappings")
     priority: int = Field(
         default=100, ge=0, description="whose record wins where two sources know one thing; lowest first"
+    )
+    confirms: bool = Field(
+        default=True,
+        description="of an erp source: whether the operational lane reads its log, by a small slot of its own, to confirm deliveries",
     )
 
     @field_validator("tables", mode="before")
@@ -348,6 +352,11 @@ class DeliverySettings(Model):
         ge=1,
         description="days that attempts, and settled records gone at their source, are kept; none: always",
     )
+    read_back_s: float | None = Field(
+        default=60.0,
+        gt=0,
+        description="seconds after which what no log of Odoo's has confirmed is read back from Odoo; none: never",
+    )
 
 
 class WarehouseSettings(Model):
@@ -466,6 +475,16 @@ class Settings(Model):
                     raise ValueError(f"{owner} and {name} would both be mirrored in the warehouse's schema {mirror}")
         return value
 
+    @field_validator("sources")
+    @classmethod
+    def _one_confirms(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        confirming = [name for name, source in value.items() if source.role is SourceRole.ERP and source.confirms]
+        if len(confirming) > 1:
+            raise ValueError(
+                f"{', '.join(confirming)} are all Odoo's database; give `confirms: false` to those that `odoo` does not name"
+            )
+        return value
+
     @field_validator("policies")
     @classmethod
     def _policies_of_sources(cls, value: Policies, info: ValidationInfo) -> Policies:
@@ -486,11 +505,24 @@ class Settings(Model):
         return value
 
     def sources_of(self, lane: Lane) -> dict[str, SourceSettings]:
-        """Return the sources that a lane captures: the operational one only channels and warehouses."""
+        """Return the sources that a lane has a slot on: the operational one those that feed it, and Odoo's database."""
         if lane is Lane.ANALYTICAL:
             return dict(self.sources)
+        return {
+            name: source for name, source in self.sources.items() if name in self.feeding or name == self.confirming
+        }
+
+    @property
+    def feeding(self) -> dict[str, SourceSettings]:
+        """The channels and warehouses: what they say is delivered to Odoo."""
         wanted = (SourceRole.CHANNEL, SourceRole.WAREHOUSE)
         return {name: source for name, source in self.sources.items() if source.role in wanted}
+
+    @property
+    def confirming(self) -> str | None:
+        """The source whose log confirms the deliveries: Odoo's own database."""
+        erp = (name for name, source in self.sources.items() if source.role is SourceRole.ERP and source.confirms)
+        return next(erp, None)
 
     def history_of(self, source: str, table: str) -> str:
         """Return what is kept of a table's changes: its own setting, its source's, or the warehouse's."""

@@ -60,6 +60,11 @@ class OdooClient:
             self.login()
         return self._user_id or 0
 
+    @property
+    def known_user_id(self) -> int | None:
+        """The same, if we have logged in by now; asks nobody."""
+        return self._user_id or None
+
     def login(self) -> None:
         """Make sure of the user. Raises OdooError: AUTHENTICATION, SETTINGS (no such database), CONNECTION, ..."""
         self._user_id = self._connected().login()
@@ -83,6 +88,8 @@ class OdooClient:
 
         `company_id`: the company that is active for this call; none: the user's own.
         """
+        if self._user_id is None:
+            self.login()  # the first call does so anyway: now we know who we are
         everything = {**named, "context": {**QUIET, **company_context(company_id), **(context or {})}}
         if method not in READING:
             failpoint("delivery.before_call")

@@ -28,9 +28,11 @@ from loaders.backlog import Backlog, BacklogCounter
 from loaders.circuit import Circuit
 from loaders.claims import Claims, Due
 from loaders.client import OdooClient
+from loaders.confirming import Judge
 from loaders.domains import DomainGates
 from loaders.odoo_names import OdooNames
 from loaders.outcomes import Outcomes
+from loaders.read_back import read_back
 from loaders.rechecks import Rechecks
 from loaders.retention import Retention
 from loaders.service_levels import ServiceLevels
@@ -242,7 +244,7 @@ class Deliverer:
             raise CausewayError(
                 ErrorKind.INTERNAL, f"The step {step.name} left {len(without)} records without an outcome."
             )
-        work.outcomes.write(connections.state, batch_id, self._written(work, batch))
+        work.outcomes.write(connections.state, batch_id, self._written(work, batch), self._judge)
         self._service_levels.note(work.outcomes.ages)
         took_ms = (time.monotonic() - started) * 1000
         logger.debug("{}: {} records in {:.0f} ms: {}", step.name, len(batch), took_ms, dict(work.outcomes.counts))
@@ -290,6 +292,10 @@ class Deliverer:
             names=self._names,
         )
 
+    @property
+    def _judge(self) -> Judge:
+        return Judge(self._policies, self._client.known_user_id)
+
     def _sweep(self, connections: _Connections) -> None:
         if time.monotonic() - self._swept_at >= _SWEEP_S:
             self._swept_at = time.monotonic()
@@ -298,6 +304,8 @@ class Deliverer:
                 logger.debug("{} records no longer wait", released)
             if forgotten := self._retention.sweep(connections.state):
                 logger.debug("{} old deliveries and records are forgotten", forgotten)
+            if self._settings.read_back_s is not None:
+                read_back(connections.state, self._client, self._judge, self._settings.read_back_s)
 
     def _failed(self, error: CausewayError, report: DeliveryReport) -> None:
         self._disconnect()

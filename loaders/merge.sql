@@ -59,7 +59,7 @@ WHERE t.kind = 'truncate' AND s.kind <> 'truncate' AND t.entity = s.entity AND t
 -- name: truncate
 UPDATE outbox o
 SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
-    next_attempt_at = NULL, updated_at = now(),
+    next_attempt_at = NULL, updated_at = now(), arrived_at = clock_timestamp(),
     status = CASE WHEN o.status IN ('linked', 'recorded', 'waived') THEN o.status ELSE 'pending' END
 FROM staged t
 WHERE t.kind = 'truncate' AND o.entity = t.entity AND o.source = t.source AND o.operation = 'upsert'
@@ -68,17 +68,18 @@ WHERE t.kind = 'truncate' AND o.entity = t.entity AND o.source = t.source AND o.
 -- name: upsert
 INSERT INTO outbox AS o (record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload,
                          content_hash, mapping_version, source_lsn, committed_at, status, error_kind, error, origin,
-                         source_table, mapping, mapping_digest, row_key)
+                         source_table, mapping, mapping_digest, row_key, arrived_at)
 SELECT record_id, entity, source, source_key, record_id, aggregate_id, 'upsert', payload::jsonb, content_hash,
        mapping_version, source_lsn::pg_lsn, committed_at, status,
        CASE WHEN kind = 'invalid' THEN 'invalid_record' END, error, origin, source_table, mapping, mapping_digest,
-       row_key::jsonb
+       row_key::jsonb, clock_timestamp()
 FROM staged WHERE kind IN ('upsert', 'invalid') ORDER BY seq
 ON CONFLICT (record_id) DO UPDATE
 SET aggregate_id = excluded.aggregate_id, operation = 'upsert', payload = excluded.payload,
     content_hash = excluded.content_hash, mapping_version = excluded.mapping_version,
     source_lsn = excluded.source_lsn, committed_at = excluded.committed_at, origin = excluded.origin, stage = 'load', waits_for = NULL,
     error_kind = excluded.error_kind, error = excluded.error, attempts = 0, next_attempt_at = NULL, updated_at = now(),
+    arrived_at = excluded.arrived_at,
     source_table = excluded.source_table, mapping = excluded.mapping, mapping_digest = excluded.mapping_digest,
     row_key = excluded.row_key,
     closed_by = CASE o.status WHEN 'waived' THEN o.closed_by END,
@@ -92,7 +93,7 @@ WHERE o.content_hash <> excluded.content_hash OR o.operation <> 'upsert'
 UPDATE outbox o
 SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, error = NULL, attempts = 0,
     next_attempt_at = NULL, updated_at = now(), source_lsn = d.source_lsn::pg_lsn, committed_at = d.committed_at,
-    origin = d.origin,
+    origin = d.origin, arrived_at = clock_timestamp(),
     status = CASE WHEN o.status IN ('linked', 'recorded', 'waived') THEN o.status ELSE 'pending' END
 FROM staged d
 WHERE d.kind = 'delete' AND o.record_id = d.record_id AND o.operation = 'upsert'

@@ -49,8 +49,15 @@ def drive_orders(work: Work, batch: Sequence[Due]) -> None:
         if odoo_id in refused:
             work.outcomes.dead(due, refused[odoo_id])
         else:
-            cancelled = due.payload["status"] == "cancelled"
-            work.outcomes.delivered(due, model=MODEL, odoo_id=odoo_id, cancelled=cancelled, words=noted.get(odoo_id))
+            status = due.payload["status"]
+            work.outcomes.delivered(
+                due,
+                model=MODEL,
+                odoo_id=odoo_id,
+                cancelled=status == "cancelled",
+                state="draft" if status == "draft" else None,
+                words=noted.get(odoo_id),
+            )
 
 
 def cancel_in_odoo(work: Work, ids: Sequence[int]) -> dict[int, str]:

@@ -7,8 +7,9 @@ released in the same transaction.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +21,9 @@ from config.failpoints import failpoint
 from loaders import lookups
 from loaders.audit import Entry, append
 from loaders.claims import Due
+from loaders.confirming import Delivered, Judge
 from loaders.named_sql import statements
+from loaders.odoo_log import expected
 from loaders.state import lock_writers, translated
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -60,7 +63,9 @@ class Outcomes:
         self._settled: list[_Settled] = []
         self._bindings: list[Binding] = []
         self._sent: list[tuple[str, str]] = []
-        self._log: list[tuple[str, str, str | None, int | None, str | None, datetime]] = []
+        self._cells: dict[str, Mapping[str, str]] = {}
+        self._log: list[tuple[Any, ...]] = []
+        self._delivered = Delivered()
         self._released: set[str] = set()
         self._places: dict[tuple[str, int], str] = {}
         self._billed: set[str] = set()
@@ -75,9 +80,10 @@ class Outcomes:
         """What is written to these records of Odoo is written for this one of ours; said where no binding or outcome says it."""
         self._places |= {(model, odoo_id): record_id for odoo_id in ids}
 
-    def sent(self, due: Due, digest: str) -> None:
+    def sent(self, due: Due, digest: str, cells: Mapping[str, str] | None = None) -> None:
         """Odoo has these cells of the record; an empty digest forgets what it had."""
         self._sent.append((due.record_id, digest))
+        self._cells[due.record_id] = cells or {}
 
     def loaded(self, due: Due) -> None:
         """An order's header is in Odoo; its state is next. Its lines may follow."""
@@ -95,16 +101,23 @@ class Outcomes:
         model: str | None = None,
         odoo_id: int | None = None,
         cancelled: bool = False,
+        state: str | None = None,
         words: str | None = None,
     ) -> None:
-        """Odoo has all of it. `words`: what somebody should know all the same; they stay with the delivery."""
+        """Odoo has all of it. `state`: what its document is in, where that is not the one that documents of the model end in; `words`: what
+        somebody should know all the same: they stay with the delivery.
+        """
+        cells = {**self._cells.get(due.record_id, {}), **({"state": state} if state else {})}
+        expects = None if odoo_id is None else expected(model, cells, cancelled=cancelled)
         self._settle(
             _Settled(due=due, status="delivered", stage="load"),
             "cancelled" if cancelled else "delivered",
             model,
             odoo_id,
             words,
+            expects,
         )
+        self._delivered.add(due, model, odoo_id, waits=expects is not None)
         self._released |= {due.record_id, due.canonical_id, lookups.order_driven(due.record_id)}
 
     def happened(self, waits_for: str) -> None:
@@ -179,15 +192,22 @@ class Outcomes:
         settled = {(model, odoo_id): name for name, _, model, odoo_id, *_ in self._log if model and odoo_id}
         return self._places | bound | settled
 
-    def write(self, connection: Connection, batch_id: int | None = None, audit: Sequence[Entry] = ()) -> None:
-        """Write everything in one transaction. `batch_id`: the calls under way whose end this is; `audit`: what they have written.
-
-        The collector is used up.
+    def write(
+        self,
+        connection: Connection,
+        batch_id: int | None = None,
+        audit: Sequence[Entry] = (),
+        judge: Judge | None = None,
+    ) -> None:
+        """Write everything in one transaction. `batch_id`: the calls under way whose end this is; `audit`: what they have written; `judge`: of
+        what Odoo's log has told of the delivered so far. The collector is used up.
         """
         with translated("recording deliveries"):
             lock_writers(connection)
             self._write_all(connection)
             append(connection, audit)
+            if judge is not None:
+                judge.delivered(connection, self._delivered)
             connection.execute(_sql("ended"), [batch_id])
             connection.commit()
         failpoint("delivery.after_recorded")
@@ -199,9 +219,12 @@ class Outcomes:
         model: str | None = None,
         odoo_id: int | None = None,
         words: str | None = None,
+        expects: Mapping[str, str | None] | None = None,
     ) -> None:
         self._settled.append(settled)
-        self._log.append((settled.due.record_id, outcome, model, odoo_id, settled.error or words, self._started))
+        due, shows = settled.due, None if expects is None else json.dumps(expects)
+        said = settled.error or words
+        self._log.append((due.record_id, outcome, model, odoo_id, said, self._started, shows, due.content_hash))
         self.counts[outcome] += 1
 
     def _write_all(self, connection: Connection) -> None:

@@ -24,11 +24,12 @@ FROM unnest(%s::text[], %s::text[]) t(record_id, digest)
 WHERE o.record_id = t.record_id AND o.delivered_hash IS DISTINCT FROM nullif(t.digest, '')
 
 -- name: log
-INSERT INTO deliveries (record_id, outcome, model, odoo_id, error, started_at, finished_at, age_s)
-SELECT t.record_id, t.outcome, t.model, t.odoo_id, t.error, t.started_at, clock_timestamp(),
-       extract(epoch FROM clock_timestamp() - o.committed_at)::float8
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[])
-    t(record_id, outcome, model, odoo_id, error, started_at)
+INSERT INTO deliveries (record_id, outcome, model, odoo_id, error, started_at, expected, finished_at, age_s, committed_at, arrived_at)
+SELECT t.record_id, t.outcome, t.model, t.odoo_id, t.error, t.started_at, t.expected, clock_timestamp(),
+       extract(epoch FROM clock_timestamp() - o.committed_at)::float8,
+       CASE WHEN o.content_hash = t.content_hash THEN o.committed_at END, CASE WHEN o.content_hash = t.content_hash THEN o.arrived_at END
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::jsonb[], %s::text[])
+    t(record_id, outcome, model, odoo_id, error, started_at, expected, content_hash)
 LEFT JOIN outbox o USING (record_id)
 RETURNING split_part(record_id, ':', 1), CASE WHEN outcome IN ('delivered', 'cancelled') THEN age_s END
 

@@ -277,3 +277,47 @@ CREATE INDEX outbox_money ON outbox (aggregate_id) WHERE entity IN ('payment', '
 -- name: version_11
 -- What retention looks for.
 CREATE INDEX outbox_gone ON outbox (updated_at) WHERE operation = 'delete';
+
+-- name: version_12
+-- Odoo's own log confirms what was delivered. expected: what Odoo's row must show (null: nothing is waited for), in the end as Odoo has
+-- worded it; committed_at, arrived_at: of the record, at its source and here; read_at: when it was read back last.
+ALTER TABLE deliveries ADD COLUMN expected jsonb, ADD COLUMN committed_at timestamptz, ADD COLUMN arrived_at timestamptz,
+    ADD COLUMN confirmed_at timestamptz, ADD COLUMN confirmed_lsn pg_lsn, ADD COLUMN read_at timestamptz;
+CREATE INDEX deliveries_unconfirmed ON deliveries (model, odoo_id) WHERE expected IS NOT NULL AND confirmed_at IS NULL;
+CREATE INDEX deliveries_confirmed ON deliveries (confirmed_at) WHERE confirmed_at IS NOT NULL;
+CREATE INDEX crosswalk_external_id ON crosswalk (external_id);
+CREATE INDEX crosswalk_odoo ON crosswalk (model, odoo_id);
+-- When the newest state came; updated_at tells of its delivery, too.
+ALTER TABLE outbox ADD COLUMN arrived_at timestamptz;
+
+-- What Odoo's log has told of a row in the last hour, by who wrote it.
+CREATE TABLE odoo_rows (
+    model        text NOT NULL,
+    odoo_id      integer NOT NULL,
+    write_uid    integer NOT NULL,                      -- Odoo's user; 0: nobody in particular
+    columns      jsonb NOT NULL,                        -- as texts
+    lsn          pg_lsn NOT NULL,
+    committed_at timestamptz NOT NULL,
+    told         bigint GENERATED ALWAYS AS IDENTITY,   -- in the order of the log
+    seen_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (model, odoo_id, write_uid)
+);
+
+-- Users of Odoo that deliverers have written as.
+CREATE TABLE odoo_writers (
+    uid integer PRIMARY KEY
+);
+
+-- What somebody has changed in Odoo though a channel owns it, as long as it is so.
+CREATE TABLE drift (
+    record_id text NOT NULL,
+    model     text NOT NULL,
+    odoo_id   integer NOT NULL,
+    field     text NOT NULL,                            -- Odoo's; id: the record was deleted; external_id: its name was
+    ours      text,
+    theirs    text,
+    odoo_user integer,
+    seen_at   timestamptz NOT NULL DEFAULT now(),
+    lsn       pg_lsn,                                   -- null: read back
+    PRIMARY KEY (record_id, field)
+);

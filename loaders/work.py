@@ -69,7 +69,7 @@ def _settled(work: Work, model: str, one: Prepared, loaded: Loaded) -> int | Non
         work.outcomes.dead(one.due, words)
         return None
     odoo_id = loaded.ids[one.row.external_id]
-    work.outcomes.sent(one.due, one.row.digest)
+    work.outcomes.sent(one.due, one.row.digest, one.row.cells)
     work.outcomes.bind(
         Binding(
             canonical_id=one.due.canonical_id,

@@ -49,6 +49,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.sources",
     "tests.fixtures.delivery",
+    "tests.fixtures.odoo_log",
     "tests.fixtures.bridge",
 ]
 

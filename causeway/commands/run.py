@@ -88,6 +88,8 @@ def _print_lane(name: str, said: dict[str, Any]) -> None:
         print_table("values kept as text", ("source", "values"), kept)
     if said.get("outbox"):
         print_table("outbox", ("status", "records"), sorted(said["outbox"].items()))
+    if said.get("confirmations"):
+        _print_confirmations(said["confirmations"])
     stopped = [
         (source, table, problem)
         for source, tables in said.get("stopped_tables", {}).items()
@@ -96,6 +98,14 @@ def _print_lane(name: str, said: dict[str, Any]) -> None:
     if stopped:
         print_table("stopped tables", ("source", "table", "problem"), stopped)
     _print_held(said)
+
+
+def _print_confirmations(said: dict[str, Any]) -> None:
+    """Say how far Odoo's own log has confirmed what was delivered, and how long that took."""
+    title = f"{said['unconfirmed']} deliveries not confirmed yet, {said['drift']} fields changed in Odoo"
+    rows = [(stage, *quantiles.values()) for stage, quantiles in said["latency_s"].items()]
+    if rows or said["unconfirmed"] or said["drift"]:
+        print_table(title, ("stage", "p50 s", "p95 s", "p99 s"), rows)
 
 
 def _print_held(said: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from causeway.verify import verify_source
 from config.errors import CausewayError, ErrorKind
 from config.loading import load_settings
 from config.settings import Lane, Settings
+from loaders.confirmed import ConfirmedCounter
 from loaders.deadletters import DeadLetters
 from sandbox.databases import Sources, open_sources
 from sandbox.day import BusinessDay
@@ -136,9 +137,11 @@ def _stage(folder: Path, *, quiet: bool, row_filters: Mapping[str, str] | None =
 def _wait_for_both(stage: _Stage, progress: BridgeProgress) -> None:
     """Wait until all that was committed is in the outbox, delivered, and in the mirror."""
     settings = stage.settings
+    progress.wait_until_durable(Lane.OPERATIONAL, current_ends(settings.feeding), timeout_s=PATIENCE_S)
+    progress.wait_until_delivered(timeout_s=PATIENCE_S)
+    # Odoo's own log, which confirms what was delivered.
     operational = current_ends(settings.sources_of(Lane.OPERATIONAL))
     progress.wait_until_durable(Lane.OPERATIONAL, operational, timeout_s=PATIENCE_S)
-    progress.wait_until_delivered(timeout_s=PATIENCE_S)
     analytical = current_ends(settings.sources_of(Lane.ANALYTICAL))
     progress.wait_until_durable(Lane.ANALYTICAL, analytical, timeout_s=PATIENCE_S)
 
@@ -161,6 +164,10 @@ def _conclude(stage: _Stage) -> None:
     with DeadLetters(settings.state) as letters:
         report.outbox = letters.counts()
     report.records_delivered = report.outbox.get("delivered", 0)
+    counter = ConfirmedCounter(settings.state)
+    report.deliveries_confirmed, _ = counter.totals()
+    report.deliveries_unconfirmed = counter.count().unconfirmed
+    counter.close()
     report.dead_letters = report.outbox.get("dead", 0)
 
 

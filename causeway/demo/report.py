@@ -29,6 +29,8 @@ class DemoReport:
     mirror_equal: bool = False
     tables_verified: int = 0
     records_delivered: int = 0
+    deliveries_confirmed: int = 0
+    deliveries_unconfirmed: int = 0
     outbox: Mapping[str, int] = field(default_factory=dict)
     dead_letters: int = 0
     reconciliation: Mapping[str, int] = field(default_factory=dict)
@@ -58,6 +60,8 @@ class DemoReport:
             "mirror_equal": self.mirror_equal,
             "tables_verified": self.tables_verified,
             "records_delivered": self.records_delivered,
+            "deliveries_confirmed": self.deliveries_confirmed,
+            "deliveries_unconfirmed": self.deliveries_unconfirmed,
             "dead_letters": self.dead_letters,
             "outbox": dict(self.outbox),
             "reconciliation": dict(self.reconciliation),
@@ -105,11 +109,17 @@ def _figures(report: DemoReport, equal: str) -> list[tuple[str, str]]:
         ("rows captured", f"{report.rows_captured:,} ({report.rows_per_second:,} a second)"),
         ("mirror", f"{report.tables_verified} tables, {equal}"),
         ("records delivered to Odoo", f"{report.records_delivered:,}"),
+        ("confirmed by Odoo's own log", _confirmed(report)),
         ("outbox", ", ".join(f"{status} {count:,}" for status, count in sorted(report.outbox.items()))),
         ("dead letters", f"{report.dead_letters:,}"),
         ("lag at the end", ", ".join(lags)),
         ("memory at the most", ", ".join(peaks)),
     ]
+
+
+def _confirmed(report: DemoReport) -> str:
+    left = report.deliveries_unconfirmed
+    return f"{report.deliveries_confirmed:,} deliveries" + (f"; {left:,} are not yet" if left else "")
 
 
 def _print_exceptions(report: DemoReport) -> None:

@@ -63,6 +63,8 @@ def test_it_ends_well_with_the_mirror_equal_and_every_record_accounted_for(day: 
     assert report["mirror_equal"]
     assert report["rows_captured"] > 20_000
     assert report["records_delivered"] > 5_000
+    assert report["deliveries_confirmed"] > 5_000
+    assert report["deliveries_unconfirmed"] == 0
     assert report["outbox"].get("pending", 0) == 0
 
 

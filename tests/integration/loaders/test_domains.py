@@ -79,7 +79,7 @@ def test_the_age_at_delivery_is_kept_with_each_delivery(lane: OperationalEnd) ->
     lane.deliver()
     ((age_s,),) = lane.rows("SELECT age_s FROM deliveries")
     ((committed_at, finished_at),) = lane.rows(
-        "SELECT committed_at, finished_at FROM outbox JOIN deliveries USING (record_id)"
+        "SELECT outbox.committed_at, finished_at FROM outbox JOIN deliveries USING (record_id)"
     )
     assert age_s == pytest.approx((finished_at - committed_at).total_seconds(), abs=0.01)
     assert lane.deliverer.status()["domains"]["customers"]["delivered"] == 1

@@ -35,7 +35,7 @@ class BrokenDeliverer:
 
 @pytest.fixture
 def lane(monkeypatch: pytest.MonkeyPatch) -> OperationalLane:
-    quick = SimpleNamespace(delivery=DeliverySettings(retry_longest_s=0.001), sources_of=lambda _lane: {})
+    quick = SimpleNamespace(delivery=DeliverySettings(retry_longest_s=0.001), feeding={}, confirming=None)
     made = OperationalLane(cast("Settings", quick), stop=threading.Event(), wake=threading.Event())
     monkeypatch.setattr(made, "_deliverer", BrokenDeliverer())
     return made

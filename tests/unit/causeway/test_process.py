@@ -32,7 +32,8 @@ class Folder:
 @pytest.fixture
 def lane() -> Any:
     progress = {"away": SourceProgress(), "shop": SourceProgress(durable=Lsn(10), server_end=Lsn(20))}
-    return SimpleNamespace(lane="analytical", loop=SimpleNamespace(progress=progress, copying=list), status=dict)
+    loop = SimpleNamespace(progress=progress, copying=list)
+    return SimpleNamespace(lane="analytical", loop=loop, progress=progress, status=dict)
 
 
 def wait_until(done: Any) -> None:

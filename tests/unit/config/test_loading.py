@@ -175,9 +175,13 @@ def test_a_pattern_of_tables_names_one_schema_and_no_more(tmp_path: Path, change
 def test_an_erp_source_leaves_odoos_noise_out_unless_told_otherwise(tmp_path: Path) -> None:
     sources = {name: {**GOOD["sources"]["odoo"], "tables": ["public.*"]} for name in ("odoo", "all")}
     sources["all"] = {**sources["all"], "exclude": [], "slot_prefix": "other"}
+    (problem,) = problems(write(tmp_path, sources={**GOOD["sources"], **sources}))
+    assert "confirms: false" in problem
+    sources["all"]["confirms"] = False
     settings = load_settings(write(tmp_path, sources={**GOOD["sources"], **sources}))
     assert "public.mail_message*" in settings.sources["odoo"].excluded
     assert settings.sources["all"].excluded == settings.sources["shop"].excluded == ()
+    assert settings.confirming == "odoo"
 
 
 def test_history_is_of_a_table_its_source_or_the_warehouse(tmp_path: Path) -> None:
