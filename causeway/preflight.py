@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from causeway import policy_checks
 from causeway.publishing import as_published, mapped, wanted_of
 from causeway.sources import connect_source, name_in_hint, with_tables
 from cdc import preconditions, publications, server_settings, slots
@@ -51,7 +52,7 @@ class _Seen:
 
 
 def run_checks(settings: Settings) -> list[Finding]:
-    """Look at everything and return what was found, in the order: sources, mappings, state, warehouse, Odoo."""
+    """Look at everything and return what was found, in the order: sources, mappings, state, warehouse, policies, Odoo."""
     findings = [Finding(subject="settings", ok=True, message=f"{len(settings.sources)} sources")]
     seen = _Seen()
     mappings = _read_mappings(settings)
@@ -60,7 +61,7 @@ def run_checks(settings: Settings) -> list[Finding]:
     findings += _look_at_mappings(settings, seen, mappings)
     findings.append(_look("state database", lambda: _state(settings)))
     findings.append(_look("warehouse", lambda: _warehouse(settings)))
-    findings.append(_look("Odoo", lambda: _odoo(settings)))
+    findings += _look_at_odoo(settings)
     return findings
 
 
@@ -209,11 +210,21 @@ def _check_writable(folder: Path) -> None:
         )
 
 
-def _odoo(settings: Settings) -> str:
+def _look_at_odoo(settings: Settings) -> Iterator[Finding]:
+    """The policies in words, Odoo itself, and whether it has what the policies name."""
+    yield from (_as_finding(said) for said in policy_checks.explain(settings.policies))
     client = OdooClient(settings.odoo)
     try:
         version = client.version
         client.login()
+        words = f"Odoo {version}, database {settings.odoo.database}, logged in as {settings.odoo.user}"
+        yield Finding(subject="Odoo", ok=True, message=f"{settings.odoo.url}: {words}")
+        yield from (_as_finding(said) for said in policy_checks.missing(settings, client))
+    except CausewayError as error:
+        yield Finding(subject="Odoo", ok=False, message=str(error))
     finally:
         client.close()
-    return f"{settings.odoo.url}: Odoo {version}, database {settings.odoo.database}, logged in as {settings.odoo.user}"
+
+
+def _as_finding(said: policy_checks.Said) -> Finding:
+    return Finding(subject=said.subject, ok=said.ok, message=said.message)

@@ -237,3 +237,13 @@ def _objects(bridge: Bridge) -> list[tuple[object, ...]]:
             found += connection.execute("SELECT pubname FROM pg_publication ORDER BY 1")
             found += connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1")
     return found
+
+
+def test_a_policy_that_names_what_odoo_has_not_is_found_by_check(wrong: Bridge) -> None:
+    policies = wrong.config.with_name("policies.yaml")
+    policies.write_text("channels: {shop: {money: {payment_methods: {card: {journal: NOPE}}}}}")
+    wrong.change_settings({"policies": "policies.yaml"})
+    done = wrong.causeway("check", "--json")
+    assert done.code == Exit.FOUND
+    assert "policies.channels.shop.money.payment_methods.card.journal" in done.out
+    assert "Odoo has no NOPE (account.journal)" in done.out
