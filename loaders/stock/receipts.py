@@ -249,11 +249,26 @@ def _validate(work: Work, receipts: Sequence[Receipt]) -> None:
     of = {picking: one for one in receipts if one.is_open for picking in one.picking_ids}
     states = work.client.read_by_id(PICKING, sorted(of), ["state"])
     waiting = [picking for picking, row in states.items() if row["state"] != "done"]
+    _reserve(work, waiting)
     refused = each_or_refused(
         lambda some: work.client.call(PICKING, "button_validate", [some], context=_CONTEXT), waiting, _AT_ONCE
     )
     for picking, words in refused.items():
         of[picking].refused = words
+
+
+def _reserve(work: Work, waiting: Sequence[int]) -> None:
+    """Give these transfers back what they have lost: whoever returns a move again takes it from the returns that are still open.
+
+    Such a transfer is still called assigned; validated with others it is passed over without a word, and alone it is refused.
+    Source: stock/wizard/stock_picking_return.py (_create_return), stock/models/stock_picking.py (_compute_state).
+    """
+    if not waiting:
+        return
+    domain = [["picking_id", "in", list(waiting)], ["state", "in", ["confirmed", "waiting", "partially_available"]]]
+    moves = work.client.search_read(MOVE, domain, ["picking_id"])
+    lacking = sorted({move["picking_id"][0] for move in moves})
+    each_or_refused(lambda some: work.client.call(PICKING, "action_assign", [some]), lacking, _AT_ONCE)
 
 
 def _read_back(work: Work, receipts: Sequence[Receipt]) -> None:

@@ -10,14 +10,21 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import cast
 
 import pytest
+from pydantic import SecretStr
 
+from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
+from loaders.delivery import Deliverer
+from loaders.outbox import Outbox
 from sandbox.odoo import StandInOdoo
 from sandbox.postgres import EmbeddedPostgres
 from tests.contract.client import Address, Odoo, Web
 from tests.contract.json2 import Json2Rpc
 from tests.contract.sales import Sales
+from tests.fixtures.delivery import PRIORITIES, GivenChanges, OperationalEnd, no_fetch
+from tests.fixtures.postgres import FreshDatabase
 
 _RUN = f"{int(time.time()):x}"
 _numbers = itertools.count(1)
@@ -84,3 +91,25 @@ def web(odoo: Odoo) -> Web:
 def sales(odoo: Odoo) -> Sales:
     """A customer and products to sell."""
     return Sales.prepared(odoo)
+
+
+@pytest.fixture
+def bridge(odoo: Odoo, database: FreshDatabase) -> Iterator[OperationalEnd]:
+    """See the module. It has no server of its own: ask `odoo` for what Odoo has."""
+    state = StateSettings(connection=Connection(dsn=database.dsn), db_schema="causeway")
+    who, delivery, mapper = odoo.address, DeliverySettings(), GivenChanges()
+    settings = OdooSettings(
+        url=who.url, database=who.database, user=who.user, password=SecretStr(who.password), prefix=odoo.prefix
+    )
+    end = OperationalEnd(
+        state=state,
+        odoo_settings=settings,
+        delivery=delivery,
+        odoo=cast("StandInOdoo", None),
+        odoo_dsn="",
+        outbox=Outbox(state, mapper, no_fetch, PRIORITIES),
+        mapper=mapper,
+        deliverer=Deliverer(state, settings, delivery),
+    )
+    yield end
+    end.close()

@@ -43,6 +43,27 @@ def test_a_return_is_a_receipt_of_its_own_that_carries_what_the_context_says(sal
     assert codes[0]["code"] == "incoming"
 
 
+def test_returning_a_move_again_takes_the_reservation_of_its_return_that_is_still_open(sales: Sales) -> None:
+    odoo = sales.odoo
+    shipped = _shipped(sales, "o", ("mug", "5", "4"))
+    first = _return(sales, shipped, {"mug": 3.0})["res_id"]
+    second = _return(sales, shipped, {"mug": 1.0})["res_id"]
+
+    def state() -> tuple[str, str, float]:
+        [move] = odoo.find("stock.move", ["picking_id", "=", first], fields=("state", "quantity"))
+        return odoo.read("stock.picking", first, "state")["state"], move["state"], move["quantity"]
+
+    assert state() == ("assigned", "confirmed", 0.0)
+    assert sales.validate(second, skip_backorder=True) is True
+    fault = odoo.fault_of("stock.picking", "button_validate", [first], context={"skip_sms": True})
+    assert fault["message"].startswith("You cannot validate a transfer if no quantities are reserved.")
+    assert odoo.call("stock.picking", "action_assign", [first]) is True
+    assert state() == ("assigned", "assigned", 3.0)
+    assert sales.validate(first, skip_backorder=True) is True
+    order = odoo.read("stock.picking", shipped, "sale_id")["sale_id"][0]
+    assert [line["qty_delivered"] for line in sales.lines(order, "qty_delivered")] == [1.0]
+
+
 def test_several_wizards_are_made_in_one_call_with_the_lines_that_are_wanted(sales: Sales) -> None:
     odoo = sales.odoo
     first, second = (_shipped(sales, key, ("mug", "5", "4"), ("pot", "2", "9")) for key in ("a", "b"))

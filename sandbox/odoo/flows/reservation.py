@@ -54,6 +54,7 @@ FROM (
     SELECT m.product_id, m.location_id, sum(given.quantity) AS quantity
     FROM unnest(%(ids)s::int[], %(quantities)s::numeric[]) AS given (move, quantity)
     JOIN stock_move m ON m.id = given.move
+    JOIN stock_location l ON l.id = m.location_id AND l.usage IN ('internal', 'transit')
     JOIN product_product v ON v.id = m.product_id
     JOIN product_template t ON t.id = v.product_tmpl_id AND t.is_storable
     GROUP BY 1, 2
@@ -69,12 +70,13 @@ FROM (
         WHEN bool_and(m.state = 'cancel') THEN 'cancel'
         WHEN bool_and(m.state IN ('done', 'cancel')) THEN 'done'
         WHEN bool_or(m.state = 'draft') THEN 'draft'
+        WHEN min(l.usage) NOT IN ('internal', 'transit') AND bool_and(m.procure_method = 'make_to_stock') THEN 'assigned'
         WHEN bool_and(m.state IN ('done', 'cancel', 'assigned')) THEN 'assigned'
         WHEN min(p.move_type) = 'direct' AND bool_or(m.state IN ('assigned', 'partially_available')) THEN 'assigned'
         ELSE 'confirmed' END AS state,
         min(m.date) FILTER (WHERE m.state NOT IN ('done', 'cancel')) AS scheduled,
         min(m.date_deadline) FILTER (WHERE m.state <> 'cancel') AS deadline
-    FROM stock_move m JOIN stock_picking p ON p.id = m.picking_id
+    FROM stock_move m JOIN stock_picking p ON p.id = m.picking_id JOIN stock_location l ON l.id = p.location_id
     WHERE m.picking_id = ANY(%(ids)s::int[]) GROUP BY m.picking_id
 ) s
 WHERE p.id = s.id AND (p.state, p.scheduled_date, p.date_deadline) IS DISTINCT FROM

@@ -51,6 +51,12 @@ WHERE l.wizard_id = %(wizard)s AND l.quantity <> 0 ORDER BY l.id
 RETURNING id
 """
 
+# Those that return what a wizard is about to return again.
+_OPEN_RETURNS = f"""
+SELECT id, picking_id FROM stock_move WHERE state IN {reservation.OPEN} AND origin_returned_move_id IN (
+    SELECT move_id FROM stock_return_picking_line WHERE wizard_id = %s)
+"""
+
 _SCRAP_MOVES = """
 INSERT INTO stock_move (name, sequence, priority, date, company_id, product_id, product_qty, product_uom_qty, quantity,
     product_uom, location_id, location_dest_id, picking_id, state, origin, procure_method, scrapped, scrap_id,
@@ -102,6 +108,9 @@ class ReturnWizard(PublicModel):
             "now": env.now,
             "second": env.second,
         }
+        before = env.pairs(_OPEN_RETURNS, [ids[0]])
+        reservation.unreserve(env, list(before))
+        reservation.refresh_pickings(env, before.values())
         made = env.rows(_PICKING, params)[0][0]
         moves = env.ids(_MOVES, {**params, "picking": made})
         if not moves:
