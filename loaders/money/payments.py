@@ -1,7 +1,7 @@
 """Payments: what buyers paid and were paid back, booked in Odoo and set off against the order's invoices and credit notes.
 
-Contract: a payment's external id claims it (load), and its memo is our record's id: it is looked for by that first, so that no
-second one is made, whoever is killed when. Odoo's own wizard has no place for either where many are paid at once. A payment waits
+Contract: a payment's external id claims it (load), and its memo names our record and our prefix: it is looked for by that first, so
+that no second one is made, whoever is killed when. Odoo's own wizard has no place for either where many are paid at once. A payment waits
 until there is something to set it off against; what is over stays open on the customer's account. When the order gets another
 invoice or credit note, its payments are due again (outcomes.sql), and what is open of them is set off.
 """
@@ -87,7 +87,7 @@ def deliver_payments(work: Work, batch: Sequence[Due]) -> None:
     _set_off(work, received, _open_invoices(paying))
     outgoing = [_Booking(paying=one, inbound=False) for one in paying if one.goes_out and not _failed(received, one)]
     open_credits = _open_credits(work, [one.paying for one in outgoing])
-    _look_up(work, {one.name: one for one in outgoing})
+    _look_up(work, outgoing)
     repaid = _booked(work, [one for one in outgoing if one.odoo_id or open_credits.get(one.paying.books.order_id)])
     _set_off(work, repaid, open_credits)
     _settle(work, paying, [*received, *repaid])
@@ -112,7 +112,7 @@ def _rule(policy: MoneyPolicy, due: Due) -> PaymentMethod | None:
 
 
 def _settle_failed(work: Work, due: Due) -> None:
-    booked = work.client.search_read(MODEL, [["memo", "=", due.record_id], _live()], [])
+    booked = work.client.search_read(MODEL, [["memo", "=", _memo(work, due.record_id)], _live()], [])
     if booked:
         work.outcomes.dead(due, "The channel says that the payment failed, but it is booked in Odoo; cancel it there.")
     else:
@@ -156,8 +156,7 @@ def _documents_of(work: Work, order: OrderMoney) -> str:
 
 def _booked(work: Work, bookings: Sequence[_Booking]) -> list[_Booking]:
     """Find the payments that Odoo has, make the others, post what is not posted; each says what came of it."""
-    by_name = {one.name: one for one in bookings}
-    _look_up(work, by_name)
+    _look_up(work, bookings)
     missing = [one for one in bookings if not one.odoo_id]
     loaded = load(work.client, MODEL, [_row(work, one) for one in missing], batch_records=work.batch_records)
     for one in missing:
@@ -167,7 +166,7 @@ def _booked(work: Work, bookings: Sequence[_Booking]) -> list[_Booking]:
     words = each_or_refused(lambda some: work.client.call(MODEL, "action_post", [some]), list(drafts))
     for odoo_id, said in words.items():
         drafts[odoo_id].refused = said
-    _look_up(work, {one.name: one for one in drafts.values()})
+    _look_up(work, list(drafts.values()))
     for one in drafts.values():
         if not one.entry_id and one.refused is None:
             one.refused = (
@@ -176,14 +175,20 @@ def _booked(work: Work, bookings: Sequence[_Booking]) -> list[_Booking]:
     return list(bookings)
 
 
-def _look_up(work: Work, by_name: Mapping[str, _Booking]) -> None:
-    if by_name:
+def _look_up(work: Work, bookings: Sequence[_Booking]) -> None:
+    by_memo = {_memo(work, one.name): one for one in bookings}
+    if by_memo:
         for row in work.client.search_read(
-            MODEL, [["memo", "in", list(by_name)], _live()], ["memo", "state", "move_id"]
+            MODEL, [["memo", "in", list(by_memo)], _live()], ["memo", "state", "move_id"]
         ):
-            booking = by_name[row["memo"]]
+            booking = by_memo[row["memo"]]
             booking.odoo_id = row["id"]
             booking.entry_id = row["move_id"][0] if row["move_id"] and row["state"] != "draft" else 0
+
+
+def _memo(work: Work, name: str) -> str:
+    """What a payment is found by: our record, and whose record that is, should two bridges write to one Odoo."""
+    return f"{name} ({work.prefix})"
 
 
 def _row(work: Work, one: _Booking) -> LoadRow:
@@ -200,7 +205,7 @@ def _row(work: Work, one: _Booking) -> LoadRow:
             "date": (day_of(when) if when else datetime.now(UTC).date()).isoformat(),
             "journal_id/.id": str(one.paying.journal_id),
             "currency_id/.id": str(one.paying.currency_id),
-            "memo": one.name,
+            "memo": _memo(work, one.name),
             "payment_reference": payload.get("reference") or "",
         }
     )
@@ -221,7 +226,7 @@ def _open(documents: Sequence[Document]) -> list[tuple[int, Decimal]]:
 def _open_credits(work: Work, paying: Sequence[Paying]) -> dict[int, list[tuple[int, Decimal]]]:
     """Return, by order, what money may go back on: its open credit notes, then what was paid too much for it."""
     found = {order_id: _open(books.credit_notes) for order_id, books in _books_again(work, paying).items()}
-    of = {record_id: one.books.order_id for one in paying for record_id in one.order.payments}
+    of = {_memo(work, record_id): one.books.order_id for one in paying for record_id in one.order.payments}
     rows = work.client.search_read(MODEL, [["memo", "in", list(of)], _live()], ["memo", "move_id"]) if of else []
     entries = {row["move_id"][0]: of[row["memo"]] for row in rows if row["move_id"]}
     for line in _open_lines(work, entries):

@@ -61,7 +61,7 @@ def test_a_captured_payment_settles_its_invoice_in_the_journal_of_its_method(lan
     lane.use(money())
     an_order(lane, payment(reference="psp_1", captured_at="2026-03-05T10:00:00Z"))
     lane.deliver()
-    assert payments(lane) == [("BNK1", "inbound", 19, "in_process", "payment:shop:1")]
+    assert payments(lane) == [("BNK1", "inbound", 19, "in_process", "payment:shop:1 (cw)")]
     assert lane.odoo_rows("SELECT date::text, payment_reference FROM account_payment") == [("2026-03-05", "psp_1")]
     assert settled(lane) == [("out_invoice", "paid", 0)]
     [(odoo_id,)] = lane.odoo_rows("SELECT id FROM account_payment")
@@ -156,8 +156,8 @@ def test_a_payment_that_is_refunded_is_credited_and_paid_out(lane: OperationalEn
     lane.arrive(payment(status="refunded"))
     lane.deliver()
     assert [(kind, amount, memo) for _, kind, amount, _, memo in payments(lane)] == [
-        ("inbound", 19, "payment:shop:1"),
-        ("outbound", 19, "payment:shop:1 refund"),
+        ("inbound", 19, "payment:shop:1 (cw)"),
+        ("outbound", 19, "payment:shop:1 refund (cw)"),
     ]
     assert settled(lane) == [("out_invoice", "paid", 0), ("out_refund", "paid", 0)]
     assert left_over(lane) == 0
