@@ -15,6 +15,7 @@ _OIDS = {
     "bigint": 20,
     "text": 25,
     "bool": 16,
+    "date": 1082,
     "timestamp": 1114,
     "timestamptz": 1184,
     "uuid": 2950,
