@@ -16,6 +16,7 @@ from config.policies import ChannelPolicy, Tolerance
 
 # What is read of an order for this.
 FIELDS = ("amount_untaxed", "amount_tax", "currency_id")
+Beyond = Literal["write", "hold", "reject"]
 _STRICTNESS = ("write", "hold", "reject")
 
 
@@ -24,7 +25,7 @@ class Differing:
     """How an order differs past its tolerances, in words, and the strictest of what is to be done about it."""
 
     words: str
-    beyond: Literal["write", "hold", "reject"]
+    beyond: Beyond
 
 
 def differing(channel: ChannelPolicy, payload: Mapping[str, Any], row: Mapping[str, Any]) -> Differing | None:
@@ -39,9 +40,10 @@ def differing(channel: ChannelPolicy, payload: Mapping[str, Any], row: Mapping[s
 
 def _currency(channel: ChannelPolicy, payload: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[Differing]:
     has = row["currency_id"][1] if row["currency_id"] else "none"
-    if channel.currencies and has != payload["currency"]:
+    if has != payload["currency"]:
         words = f"The order's currency is {has} in Odoo and {payload['currency']} at the channel."
-        yield Differing(words=words, beyond=max("hold", channel.price_difference.beyond, key=_STRICTNESS.index))
+        least: Beyond = "hold" if channel.currencies else "write"
+        yield Differing(words=words, beyond=max(least, channel.price_difference.beyond, key=_STRICTNESS.index))
 
 
 def _amounts(channel: ChannelPolicy, payload: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[Differing]:

@@ -51,7 +51,7 @@ def _writes(model: str, method: str, args: Sequence[Any], answer: Any, *, is_cer
             made = answer.get("ids") if isinstance(answer, Mapping) else None
             if is_certain and not made:
                 return  # Odoo has rolled it back
-            written = [dict(zip(columns, row, strict=True)) for row in rows]
+            written = _loaded(columns, rows)
             ids = made or [None] * len(written)
         case "create", [values, *_]:
             written = list(values) if isinstance(values, list | tuple) else [values]
@@ -63,6 +63,19 @@ def _writes(model: str, method: str, args: Sequence[Any], answer: Any, *, is_cer
             written = [{}] * len(ids)
     for odoo_id, fields in zip(ids, written, strict=True):
         yield Write(model=model, odoo_id=odoo_id, method=method, fields=fields, is_certain=is_certain)
+
+
+def _loaded(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+    """Return the cells of each record; those of its one2many rows, which come below it without an external id, as its `parts`."""
+    written: list[dict[str, Any]] = []
+    for row in rows:
+        cells = dict(zip(columns, row, strict=True))
+        if cells.get("id", "-") or not written:
+            written.append(cells)
+        else:
+            part = {name: value for name, value in cells.items() if value != ""}
+            written[-1].setdefault("parts", []).append(part)
+    return written
 
 
 def _ids(args: Sequence[Any]) -> list[int]:

@@ -47,7 +47,8 @@ class OdooNames:
         if key not in self._found:
             # An account's code is its company's (account/models/account_account.py, _search_code).
             domain = self._domain(model, name, company_id, where)
-            rows = self._client.search_read(model, domain, [], company_id=company_id)
+            # Without fields Odoo reads all, and some of a sales team's can't be computed.
+            rows = self._client.search_read(model, domain, ["id"], company_id=company_id)
             self._found[key] = rows[0]["id"] if rows else None
         return self._found[key]
 

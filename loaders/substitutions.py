@@ -7,7 +7,7 @@ stays. The new line's external id is derived from the old one's, so that doing i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from loaders.load import LoadRow, load
 from loaders.named import Missing, context_company
 from loaders.order_terms import line_cells
 from loaders.outcomes import Binding
-from loaders.references import OrderLine, Reference
+from loaders.references import Reference
 from loaders.work import Work
 
 if TYPE_CHECKING:
@@ -68,10 +68,16 @@ def replace_substituted(work: Work, orders: Sequence[OrderShipments]) -> Replace
         for one, _, sku, _ in wanted
         if sku not in products or not products[sku].is_bound
     }
-    ready = [entry for entry in wanted if entry[0].order.record_id not in replaced.waits_for]
-    rows = [_row(work, one, number, sku, q, products[sku]) for one, number, sku, q in ready]
+    terms = _terms(work, [(one, number) for one, number, _, _ in wanted], replaced)
+    stopped = replaced.waits_for.keys() | replaced.refused.keys()
+    ready = [entry for entry in wanted if entry[0].order.record_id not in stopped]
+    rows = [
+        _row(work, one, number, sku, q, products[sku], terms[one.order.record_id, number])
+        for one, number, sku, q in ready
+    ]
     lowered = {(one.order.record_id, number): (one, number) for one, number, _, _ in ready}
-    load(work.client, MODEL, [_lowered(work, *entry) for entry in lowered.values()], batch_records=work.batch_records)
+    lowering = [_lowered(work, *entry, terms[key]) for key, entry in lowered.items()]
+    load(work.client, MODEL, lowering, batch_records=work.batch_records)
     loaded = load(work.client, MODEL, rows, batch_records=work.batch_records)
     for (one, number, sku, _), row in zip(ready, rows, strict=True):
         if row.external_id in loaded.refused:
@@ -100,7 +106,15 @@ def _canonical_id(one: OrderShipments, number: int, sku: str) -> str:
     return f"{one.lines[number].record_id}_sub:{sku}"
 
 
-def _row(work: Work, one: OrderShipments, number: int, sku: str, quantity: Decimal, product: Reference) -> LoadRow:
+def _row(
+    work: Work,
+    one: OrderShipments,
+    number: int,
+    sku: str,
+    quantity: Decimal,
+    product: Reference,
+    terms: Mapping[str, str],
+) -> LoadRow:
     payload = one.lines[number].payload
     return LoadRow(
         cells={
@@ -112,27 +126,36 @@ def _row(work: Work, one: OrderShipments, number: int, sku: str, quantity: Decim
             "discount": payload["discount_percent"],
             "sequence": str(number),
         }
-        | _terms(work, one.lines[number]),
+        | dict(terms),
         company_id=context_company(work, one.lines[number].source),
     )
 
 
-def _lowered(work: Work, one: OrderShipments, number: int) -> LoadRow:
+def _lowered(work: Work, one: OrderShipments, number: int, terms: Mapping[str, str]) -> LoadRow:
     line = one.lines[number]
     quantity = Decimal(line.payload["quantity"]) - one.shipped.substituted(number)
     return LoadRow(
         cells={
             "id": work.external_id(line.record_id, one.bound_lines[number]),
             "product_uom_qty": str(quantity),
-            "price_unit": _terms(work, line)["price_unit"],
+            "price_unit": terms["price_unit"],
         },
         company_id=context_company(work, line.source),
     )
 
 
-def _terms(work: Work, line: OrderLine) -> dict[str, str]:
-    """Return the tax and price that the ordered line has in Odoo."""
-    terms = line_cells(work, line.source, line.payload)
-    if isinstance(terms, Missing):  # of a line that Odoo has: the policy or the tax was taken away since
-        return {"tax_id/.id": "", "price_unit": line.payload["unit_price"]}
-    return terms
+def _terms(
+    work: Work, lines: Iterable[tuple[OrderShipments, int]], replaced: Replaced
+) -> dict[tuple[str, int], dict[str, str]]:
+    """Return the tax and price of each ordered line, by its order and number; what one lacks now stops its order."""
+    found = {}
+    for one, number in lines:
+        line, order_id = one.lines[number], one.order.record_id
+        terms = line_cells(work, line.source, line.payload)
+        if not isinstance(terms, Missing):
+            found[order_id, number] = terms
+        elif terms.waits_for is None:
+            replaced.refused[order_id] = terms.why
+        else:
+            replaced.waits_for[order_id] = terms.waits_for
+    return found

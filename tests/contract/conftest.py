@@ -1,6 +1,6 @@
 """`odoo`: an Odoo for one test: the stand-in over JSON-RPC and over JSON-2, and (marked `odoo`) a real one over JSON-RPC.
 
-`sales`: a customer and products in it.
+`sales`: a customer and products in it. `bridge`: the operational lane's end, which delivers to it under this test's own prefix.
 """
 
 from __future__ import annotations
@@ -99,7 +99,13 @@ def bridge(odoo: Odoo, database: FreshDatabase) -> Iterator[OperationalEnd]:
     state = StateSettings(connection=Connection(dsn=database.dsn), db_schema="causeway")
     who, delivery, mapper = odoo.address, DeliverySettings(), GivenChanges()
     settings = OdooSettings(
-        url=who.url, database=who.database, user=who.user, password=SecretStr(who.password), prefix=odoo.prefix
+        url=who.url,
+        database=who.database,
+        user=who.user,
+        password=SecretStr(who.password),
+        api_key=SecretStr(_KEY),
+        protocol="json2" if isinstance(odoo.rpc, Json2Rpc) else "jsonrpc",
+        prefix=odoo.prefix,
     )
     end = OperationalEnd(
         state=state,

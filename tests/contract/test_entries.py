@@ -42,6 +42,7 @@ def test_amounts_in_currency_are_debits_and_credits_and_a_draft_is_made_again_as
         ("Payout", 55.5, 0.0, 55.5, 55.5),
         ("Payout", 0.0, 55.5, -55.5, -55.5),
     ]
+    assert odoo.read("account.move", one, "amount_total", "amount_untaxed")["amount_total"] == 70.5
     again = (("620000", "Fees", "16"), ("101000", "Fees", "-16"), *payout)
     assert odoo.loaded("account.move", COLUMNS, *_rows(odoo, "a", *again)) == [one]
     assert [item["balance"] for item in _items(odoo, one)] == [16.0, -16.0, 55.5, -55.5]

@@ -55,6 +55,13 @@ WHERE m.id = f.id
 """
 
 
+_ENTRIES = """
+UPDATE account_move m SET amount_untaxed = 0, amount_tax = 0, amount_total = f.total, amount_residual = 0, amount_untaxed_signed = 0,
+    amount_tax_signed = 0, amount_total_signed = f.total, amount_residual_signed = 0, amount_untaxed_in_currency_signed = 0,
+    amount_total_in_currency_signed = f.total
+FROM (SELECT move_id, sum(debit) AS total FROM account_move_line WHERE move_id = ANY(%s::int[]) GROUP BY 1) f
+WHERE m.id = f.move_id AND m.move_type = 'entry'
+"""
 _UNBALANCED = """
 SELECT 'Draft Entry (* ' || m.id || ')', sum(l.debit), sum(l.credit), min(j.name->>'en_US')
 FROM account_move m JOIN account_move_line l ON l.move_id = m.id JOIN account_journal j ON j.id = m.journal_id
@@ -205,6 +212,7 @@ class Invoice(PublicModel):
         drafts = env.ids("SELECT id FROM account_move WHERE id = ANY(%s::int[]) AND state = 'draft'", [ids])
         env.rows(_LINES, [drafts])
         env.rows(_MOVES, [drafts])
+        env.rows(_ENTRIES, [drafts])
         self._balanced(env, drafts)
         order_figures.refresh_invoiced(env, env.ids(_SOLD, [drafts]))
 

@@ -80,7 +80,7 @@ INSERT INTO account_journal (id, name, code, type, company_id, default_account_i
     (7, '{"en_US": "Cash"}', 'CSH1', 'cash', 1, 46, 'invoice', 'odoo', false, true, true);
 
 INSERT INTO crm_team (id, sequence, name, active) VALUES
-    (1, 0, '{"en_US": "Sales"}', true), (2, 10, '{"en_US": "Website"}', true), (3, 10, '{"en_US": "Point of Sale"}', true);
+    (1, 0, '{"en_US": "Sales"}', true), (2, 10, '{"en_US": "Website"}', false), (3, 10, '{"en_US": "Point of Sale"}', false);
 
 CREATE SEQUENCE ir_sequence_sale_order;
 CREATE SEQUENCE ir_sequence_picking_1;

@@ -8,12 +8,15 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+
 from cdc.relation import Relation
-from tests.fixtures.delivery import OperationalEnd, no_fetch, product
+from tests.fixtures.delivery import OperationalEnd, product
 from tests.unit.transforms.batches import Row, batch, changes
 from tests.unit.transforms.relations import relation
 from transforms.changes import AnyChange, Held
 from transforms.compiler import compile_mappings
+from transforms.lastchanges import Found
 from transforms.mapper import BatchMapper
 from transforms.mapping import parse_mapping
 from transforms.statusmaps import StatusMaps
@@ -49,10 +52,14 @@ def _mapper() -> BatchMapper:
     return BatchMapper(compile_mappings([one for one in found if one is not None], {"till": [TILLS, DAYS, SALES]}))
 
 
+def _no_fetch(relation: Relation, keys: pa.Table, xids: frozenset[int]) -> Found:
+    raise AssertionError("nothing was left out")
+
+
 def _mapped(*rows: tuple[Relation, Row]) -> list[AnyChange]:
     one = batch(*(changes(("i", row), over=over, first_seq=n) for n, (over, row) in enumerate(rows)))
     with closing(_mapper()) as mapper:
-        found = mapper.map(replace(one, position=replace(one.position, source="till")), no_fetch)
+        found = mapper.map(replace(one, position=replace(one.position, source="till")), _no_fetch)
     return [change for change in found if not isinstance(change, Held)]
 
 

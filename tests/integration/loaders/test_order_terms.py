@@ -55,7 +55,7 @@ def _whole(lane: OperationalEnd) -> Policies:
     _make(lane, "product.pricelist", name="Euro", currency_id=125)
     return _policies(
         company="My Company",
-        team="Website",
+        team="Sales",
         warehouse="WH",
         currencies={"EUR": "Euro"},
         units={"dozen": "Units"},
@@ -76,7 +76,7 @@ def test_an_order_has_its_channels_taxes_currency_team_and_units_whatever_call_d
         " p.vat, c.code FROM sale_order o JOIN res_currency k ON k.id = o.currency_id JOIN crm_team t ON t.id = o.team_id"
         " JOIN res_partner p ON p.id = o.partner_id JOIN res_country c ON c.id = p.country_id"
     )
-    assert rows == [("sale", "EUR", "Website", Decimal("21.90"), Decimal("4.84"), 1, 1, "DE136695976", "DE")]
+    assert rows == [("sale", "EUR", "Sales", Decimal("21.90"), Decimal("4.84"), 1, 1, "DE136695976", "DE")]
     lines = lane.odoo_rows(
         "SELECT pt.name->>'en_US', l.price_subtotal, l.is_delivery, string_agg(t.name->>'en_US', ','), u.name->>'en_US'"
         " FROM sale_order_line l JOIN product_product p ON p.id = l.product_id"
@@ -155,6 +155,27 @@ def test_prices_with_tax_in_them_are_converted_where_odoos_are_not(
     lane.deliver()
     assert lane.odoo_rows(ORDER) == [("sale", Decimal(30), Decimal("5.70"))]
     assert lane.rows(NOTES)[-1] == ("delivered", None)
+
+
+def test_a_substitute_has_the_tax_and_price_of_what_it_replaces(lane: OperationalEnd) -> None:
+    _tax(lane, "VAT 19", 19)
+    lane.use(_policies(taxes={"by_rate": {"19": "VAT 19"}, "prices_include": True}))
+    lane.arrive(customer(), product(), product(key="p2"), order(amount_total="30", amount_tax="5.7"))
+    lane.arrive(line(quantity="3", unit_price="11.9", tax_rate="19"))
+    lane.arrive(shipment(), shipment_line(quantity="3", product_sku="SKU-p2", substitutes_sku="SKU-p1"))
+    lane.deliver()
+    assert lane.status("shipment:wms:s1") == "delivered"
+    assert lane.odoo_rows(ORDER) == [("sale", Decimal(30), Decimal("5.70"))]
+    assert lane.odoo_rows("SELECT product_uom_qty, price_unit FROM sale_order_line ORDER BY id") == [
+        (0, Decimal("10.00")),
+        (3, Decimal("10.00")),
+    ]
+
+
+def test_a_currency_that_no_policy_maps_is_noted(lane: OperationalEnd) -> None:
+    lane.arrive(customer(), product(), order(currency="EUR"), line())
+    lane.deliver()
+    assert lane.rows(NOTES)[-1] == ("delivered", "The order's currency is GBP in Odoo and EUR at the channel.")
 
 
 def test_an_order_that_differs_is_held_until_a_person_confirms_it_or_the_channel_mends_it(lane: OperationalEnd) -> None:

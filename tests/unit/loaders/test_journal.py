@@ -51,3 +51,13 @@ def test_a_call_whose_answer_was_lost_is_noted_as_uncertain(
     taken = journal.take()
     assert [one.odoo_id for one in taken] == ids
     assert not any(one.is_certain for one in taken)
+
+
+def test_rows_below_a_loaded_record_are_its_parts() -> None:
+    journal = Journal()
+    columns = ["id", "ref", "line_ids/id", "line_ids/name"]
+    rows = [["cw.a", "A", "cw.a_1", "Fees"], ["", "", "cw.a_2", "Payout"], ["cw.b", "B", "cw.b_1", "Fees"]]
+    journal.note("account.move", "load", [columns, rows], {"ids": [4, 5]})
+    first, second = journal.take()
+    assert (first.odoo_id, first.fields["parts"]) == (4, [{"line_ids/id": "cw.a_2", "line_ids/name": "Payout"}])
+    assert (second.odoo_id, second.fields["ref"], "parts" in second.fields) == (5, "B", False)
