@@ -17,6 +17,7 @@ _BY_RULE = re.compile(
 _BY_FIELD = re.compile(
     r'enough rights to access the fields? "([^"]*)" on .*?\(([\w.]+)\).*?(?:Operation: (\w+)|\Z)', re.DOTALL
 )
+_GROUP_OF_FIELD = re.compile(r"(?:allowed for groups|,) '([^']+)'")
 _GROUP = re.compile(r"^\s*- (.+?)\s*$", re.MULTILINE)
 
 
@@ -44,7 +45,8 @@ def denied(words: str) -> Denied | None:
         groups = tuple(_GROUP.findall(words[found.end() :]))
         return Denied(model=found[2], operation=_OPERATIONS[found[1]], groups=groups)
     if found := _BY_FIELD.search(words):
-        return Denied(model=found[2], operation=found[3] or "read", fields=found[1])
+        groups = tuple(dict.fromkeys(_GROUP_OF_FIELD.findall(words[found.end() :])))
+        return Denied(model=found[2], operation=found[3] or "read", groups=groups, fields=found[1])
     if found := _BY_RULE.search(words):
         return Denied(model=found[2], operation=found[1])
     return None

@@ -127,7 +127,8 @@ class OdooClient:
             [list(domain)],
             context=context,
             company_id=company_id,
-            fields=list(fields),
+            # No fields are all fields to Odoo, among them some that the user may not read, or that cost much.
+            fields=list(fields) or ["id"],
             order=order,
         )
         return found

@@ -11,17 +11,16 @@ and with no memory of what was sent. That a deliverer lives is shown by an advis
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import psycopg
 from loguru import logger
 
-from config.errors import ErrorKind
 from loaders.audit import about, append
 from loaders.claims import Due
+from loaders.external_ids import Found, look_up
 from loaders.named_sql import statements
-from loaders.odoo_errors import OdooError
 from loaders.outcomes import Binding, bind
 from loaders.state import lock_writers, scalar, translated
 from loaders.work import Work
@@ -128,28 +127,21 @@ def _bindings(work: Work, things: Sequence[_Thing]) -> list[Binding]:
     for thing in things:
         external_id = thing.external_id or work.external_id(thing.canonical_id)
         names[external_id.removeprefix(f"{work.prefix}.")] = thing
-    found = []
     wanted = list(names)
+    found = []
     for start in range(0, len(wanted), work.batch_records):
-        domain = [["module", "=", work.prefix], ["name", "in", wanted[start : start + work.batch_records]]]
-        try:
-            rows = work.client.search_read("ir.model.data", domain, ["name", "model", "res_id"])
-        except OdooError as error:
-            if error.kind is not ErrorKind.REFUSED:
-                raise
-            logger.warning("Odoo lets the integration user not read external ids (ir.model.data): {}", error.message)
-            return []
-        found += [_binding(work, names[row["name"]], row) for row in rows]
+        there = look_up(work.client, work.prefix, wanted[start : start + work.batch_records])
+        found += [_binding(work, names[name], name, thing) for name, thing in there.items()]
     return found
 
 
-def _binding(work: Work, thing: _Thing, row: Mapping[str, Any]) -> Binding:
+def _binding(work: Work, thing: _Thing, name: str, found: Found) -> Binding:
     return Binding(
         canonical_id=thing.canonical_id,
         entity=thing.entity,
-        model=row["model"],
-        external_id=f"{work.prefix}.{row['name']}",
-        odoo_id=row["res_id"],
+        model=found.model,
+        external_id=f"{work.prefix}.{name}",
+        odoo_id=found.odoo_id,
     )
 
 

@@ -47,11 +47,18 @@ def stand_in(postgres: EmbeddedPostgres) -> Iterator[StandInOdoo]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def real() -> Odoo:
+    """A real Odoo, logged in to as the address's user."""
+    return _opened(_real_address())
+
+
 @pytest.fixture(scope="session", params=["stand_in", "json2", pytest.param("real", marks=pytest.mark.odoo)])
 def logged_in(request: pytest.FixtureRequest) -> Odoo:
     """Log in once a run."""
     if request.param == "real":
-        return _opened(_real_address())
+        found: Odoo = request.getfixturevalue("real")
+        return found
     server: StandInOdoo = request.getfixturevalue("stand_in")
     address = Address(url=server.url, database=server.database, user=server.user, password=server.password)
     if request.param == "json2":

@@ -30,6 +30,11 @@ BY_FIELD = (
     'You do not have enough rights to access the fields "standard_price" on Product (product.product). '
     "Please contact your system administrator.\n\nOperation: read"
 )
+BY_FIELD_IN_DEBUG_MODE = (
+    'You do not have enough rights to access the fields "credit_limit" on Contact (res.partner). '
+    "Please contact your system administrator.\n\nOperation: read\nUser: 6\nFields:\n"
+    "- credit_limit (allowed for groups 'Technical / Show Accounting Features - Readonly', 'Invoicing / Invoicing')"
+)
 
 
 def test_a_missing_right_names_the_model_the_operation_and_the_groups_that_have_it() -> None:
@@ -52,6 +57,12 @@ def test_a_closed_field_is_named() -> None:
     found = denied(BY_FIELD)
     assert found == Denied(model="product.product", operation="read", fields="standard_price")
     assert "read product.product (standard_price)" in found.suggestion
+
+
+def test_the_groups_that_may_see_a_closed_field_are_named_where_odoo_names_them() -> None:
+    found = denied(BY_FIELD_IN_DEBUG_MODE)
+    assert found is not None
+    assert found.groups == ("Technical / Show Accounting Features - Readonly", "Invoicing / Invoicing")
 
 
 def test_other_words_refuse_no_right() -> None:
