@@ -85,7 +85,10 @@ class Books:
 
     @property
     def credited(self) -> Decimal:
-        return sum((one.total for one in self.credit_notes), Decimal(0))
+        """What was taken back of invoices: not what lines of negative quantity have come to."""
+        reduced = any(line["product_uom_qty"] < 0 for line in self.lines)
+        notes = (one for one in self.credit_notes if one.reverses is not None or not reduced)
+        return sum((one.total for one in notes), Decimal(0))
 
 
 def read_books(work: Work, order_ids: Iterable[int]) -> dict[int, Books]:

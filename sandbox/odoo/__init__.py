@@ -9,7 +9,7 @@ contract tests run against it and against a real Odoo.
 What it is NOT: Odoo. It contains none of its code. It has no access rights, companies other than one, languages,
 rules of pricelists, currency rates, fiscal positions, attributes, lots, packages, routes, multi-step deliveries, returns wizard,
 bank statements, down payments, chatter, attachments or views. Taxes are those given on a line (nothing puts one there by
-itself) and only percentages, on top of the price or, on orders, in it. `stock.move.quantity` is kept on the move: there are
+itself) and only percentages, on top of the price or in it. `stock.move.quantity` is kept on the move: there are
 no move lines. Moves are counted in the product's unit. Amounts and statuses follow from what callers do, not from editing tables by hand. The retries
 after a serialization failure wait a hundredth of what Odoo waits.
 It says nothing about Odoo's speed, which is some hundred times lower.

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.contract.client import Values
 from tests.contract.sales import Sales
 
 _STATE = ("state", "payment_state", "amount_total", "amount_residual")
 
 
-def _wizard(sales: Sales, *orders: int) -> int:
+def _wizard(sales: Sales, *orders: int, final: bool = False) -> int:
     values = {
         "advance_payment_method": "delivered",
         "consolidated_billing": False,
-        "deduct_down_payments": False,
+        "deduct_down_payments": final,
         "sale_order_ids": [[6, 0, list(orders)]],
     }
     made: int = sales.odoo.call("sale.advance.payment.inv", "create", values)
@@ -131,6 +133,42 @@ def test_a_drafts_quantities_may_be_lowered_and_the_rest_invoiced_later(sales: S
     sales.odoo.call("account.move", "action_post", [draft])
     [later] = _invoices(sales, order)
     assert sales.odoo.read("account.move", later, "amount_total")["amount_total"] == 24.5
+
+
+@pytest.mark.parametrize("override", ["tax_included", "tax_excluded"])
+def test_an_invoice_has_the_taxes_of_its_order(sales: Sales, override: str) -> None:
+    values = {"name": f"Tax {override} {sales.odoo.prefix}", "amount": 15, "price_include_override": override}
+    tax = sales.odoo.call("account.tax", "create", {**values, "type_tax_use": "sale", "amount_type": "percent"})
+    quotation = sales.quotation("a", ("mug", "3", "3.33"))
+    [line] = sales.lines(quotation)
+    sales.odoo.call("sale.order.line", "write", [line["id"]], {"tax_id": [[6, 0, [tax]]]})
+    sales.odoo.call("sale.order", "action_confirm", [quotation])
+    [invoice] = _posted(sales, quotation)
+    found = sales.odoo.read("account.move", invoice, "amount_untaxed", "amount_tax", "amount_total")
+    amounts = (8.69, 1.3, 9.99) if override == "tax_included" else (9.99, 1.5, 11.49)
+    assert (found["amount_untaxed"], found["amount_tax"], found["amount_total"]) == amounts
+    assert sales.state(quotation)["amount_total"] == found["amount_total"]
+
+
+def test_lines_of_negative_quantity_reduce_a_final_invoice_and_alone_make_a_credit_note(sales: Sales) -> None:
+    mixed = sales.order("a", ("mug", "3", "4.5"), ("freight", "-1", "5"))
+    alone = sales.order("b", ("freight", "-2", "5"))
+    [first] = _invoices(sales, mixed)
+    assert sales.odoo.read("account.move", first, "amount_total")["amount_total"] == 13.5
+    assert [line["qty_to_invoice"] for line in sales.lines(mixed, "qty_to_invoice")] == [0, -1]
+    other = sales.order("c", ("mug", "3", "4.5"), ("freight", "-1", "5"))
+    sales.odoo.call("sale.advance.payment.inv", "create_invoices", [_wizard(sales, other, alone, final=True)])
+    made = [sales.odoo.read("sale.order", order, "invoice_ids")["invoice_ids"][0] for order in (other, alone)]
+    fields = ("move_type", "amount_total", "reversed_entry_id")
+    found = [sales.odoo.read("account.move", one, *fields) for one in made]
+    assert [tuple(row[name] for name in fields) for row in found] == [
+        ("out_invoice", 8.5, False),
+        ("out_refund", 10, False),
+    ]
+    assert [line["quantity"] for line in _lines(sales, made[1])] == [2]
+    assert [line["qty_invoiced"] for line in sales.lines(alone, "qty_invoiced")] == [-2]
+    sales.odoo.call("account.move", "action_post", made)
+    assert _settled(sales, made[1]) == ("posted", "not_paid", 10, 10)
 
 
 def test_an_invoice_with_a_negative_total_is_not_posted(sales: Sales) -> None:

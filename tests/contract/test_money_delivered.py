@@ -170,3 +170,19 @@ def test_fifty_orders_are_invoiced_and_paid_in_a_few_calls(shop: Shop) -> None:
     assert made["sale.advance.payment.inv", "create_invoices"] == made["account.payment", "load"] == 1
     assert made["account.move", "action_post"] == made["account.payment", "action_post"] == 1
     assert {shop.documents(f"b{number}")[0][2] for number in range(0, 50, 7)} == {"paid"}
+
+
+def test_a_refund_of_a_taxed_order_takes_back_its_tax_and_is_exact(shop: Shop) -> None:
+    odoo = shop.odoo
+    if not odoo.find("account.tax", ["name", "=", "15%"], ["type_tax_use", "=", "sale"]):
+        odoo.call("account.tax", "create", {"name": "15%", "amount": 15})
+    money = shop.lane.policies.channel("shop").money.model_dump()
+    channel = {"money": money, "taxes": {"by_rate": {"15": "15%"}}}
+    shop.lane.use(Policies.model_validate({"channels": {"shop": channel}}))
+    taxed = line(key="o3-3", order_key="o3", line_number=3, quantity="1", unit_price="6.66", tax_rate="15")
+    shop.sells("o3", taxed, returned(order_key="o3", status="refunded", refund_amount="7.77"))
+    shop.lane.deliver()
+    assert [row[3] for row in shop.documents("o3")] == [22.65, 7.77]
+    [found] = odoo.find("sale.order", ["name", "=", shop.number("o3")], fields=("invoice_ids",))
+    notes = (["id", "in", found["invoice_ids"]], ["move_type", "=", "out_refund"])
+    assert odoo.find("account.move", *notes, fields=("amount_tax",))[0]["amount_tax"] == 0.34

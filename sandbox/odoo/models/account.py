@@ -25,13 +25,19 @@ UPDATE account_move_line l SET price_subtotal = f.subtotal, price_total = f.subt
     balance = f.sign * f.subtotal, amount_currency = f.sign * f.subtotal,
     debit = greatest(f.sign * f.subtotal, 0), credit = greatest(-f.sign * f.subtotal, 0)
 FROM (
-    SELECT x.*, coalesce((SELECT sum(round(x.subtotal * t.amount / 100, 2)) FROM account_move_line_account_tax_rel r
-        JOIN account_tax t ON t.id = r.account_tax_id WHERE r.account_move_line_id = x.id), 0) AS tax
+    SELECT x.id, x.sign, x.subtotal, x.amount - x.subtotal + coalesce((SELECT sum(round(x.subtotal * t.amount / 100, 2))
+        FROM account_move_line_account_tax_rel r JOIN account_tax t ON t.id = r.account_tax_id
+        WHERE r.account_move_line_id = x.id AND t.price_include_override IS DISTINCT FROM 'tax_included'), 0) AS tax
     FROM (
-        SELECT l.id, round(l.quantity * l.price_unit * (1 - coalesce(l.discount, 0) / 100), 2) AS subtotal,
-            CASE WHEN m.move_type IN ('out_invoice', 'in_refund') THEN -1 ELSE 1 END AS sign
-        FROM account_move_line l JOIN account_move m ON m.id = l.move_id
-        WHERE m.id = ANY(%s::int[]) AND l.display_type = 'product' AND m.move_type <> 'entry'
+        SELECT w.*, w.amount - round(w.amount * coalesce(w.included, 0) / (100 + coalesce(w.included, 0)), 2) AS subtotal
+        FROM (
+            SELECT l.id, round(l.quantity * l.price_unit * (1 - coalesce(l.discount, 0) / 100), 2) AS amount,
+                CASE WHEN m.move_type IN ('out_invoice', 'in_refund') THEN -1 ELSE 1 END AS sign,
+                (SELECT sum(t.amount) FROM account_move_line_account_tax_rel r JOIN account_tax t ON t.id = r.account_tax_id
+                 WHERE r.account_move_line_id = l.id AND t.price_include_override = 'tax_included') AS included
+            FROM account_move_line l JOIN account_move m ON m.id = l.move_id
+            WHERE m.id = ANY(%s::int[]) AND l.display_type = 'product' AND m.move_type <> 'entry'
+        ) w
     ) x
 ) f
 WHERE l.id = f.id

@@ -1,7 +1,7 @@
 """The wizards of invoicing: invoices made from orders, and credit notes made from invoices.
 
-Invoices take what the order's lines have to invoice (final: what was invoiced too much as well, which the stand-in does not
-do). A credit note is a draft with its invoice's lines, linked to the same lines of the order, until somebody changes it.
+Invoices take what the order's lines have to invoice (final: what is less than nothing as well; what comes to less than nothing
+in all is a credit note). A credit note is a draft with its invoice's lines, linked to the same lines of the order, until somebody changes it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,13 @@ _LINES = """
 SELECT l.order_id, l.id, l.name, l.product_id, l.product_uom, l.qty_to_invoice, l.price_unit, l.discount,
     ARRAY(SELECT r.account_tax_id FROM account_tax_sale_order_line_rel r WHERE r.sale_order_line_id = l.id)
 FROM sale_order_line l
-WHERE l.order_id = ANY(%s::int[]) AND l.display_type IS NULL AND l.qty_to_invoice > 0 ORDER BY l.sequence, l.id
+WHERE l.order_id = ANY(%s::int[]) AND l.display_type IS NULL AND (l.qty_to_invoice > 0 OR (%s AND l.qty_to_invoice < 0))
+ORDER BY l.sequence, l.id
 """
+_NEGATIVE = "SELECT id FROM account_move WHERE id = ANY(%s::int[]) AND amount_total < 0"
+_TURNED = (
+    "UPDATE account_move_line SET quantity = -quantity WHERE move_id = ANY(%s::int[]) AND display_type = 'product'"
+)
 _CREDITED = """
 SELECT m.id, m.name, m.partner_id, m.partner_shipping_id, m.currency_id, m.invoice_origin, m.invoice_user_id,
     CASE m.move_type WHEN 'out_invoice' THEN 'out_refund' WHEN 'in_invoice' THEN 'in_refund' ELSE m.move_type END, m.state
@@ -60,19 +65,22 @@ class AdvancePayment(PublicModel):
         """A draft invoice for each order that has something to invoice; UserError where none has."""
         orders, final, together = self._wanted(env, ids)
         lines: dict[int, list[tuple[Any, ...]]] = {}
-        for order_id, *line in env.rows(_LINES, [orders]):
+        for order_id, *line in env.rows(_LINES, [orders, final]):
             lines.setdefault(order_id, []).append(tuple(line))
-        if final and env.count(
-            "SELECT count(*) FROM sale_order_line WHERE order_id = ANY(%s::int[]) AND qty_to_invoice < 0", [orders]
-        ):
-            raise UserError("The stand-in makes no credit notes from orders.")
         if together and len(orders) > 1:
             raise UserError("The stand-in makes one invoice an order.")
         if not lines:
             raise UserError(_NOTHING)
         found = [row for row in env.rows(_ORDERS, [orders]) if row[0] in lines]
         made = writing.create(env.model("account.move"), env, [_invoice(row, lines[row[0]]) for row in found])
+        if final:
+            self._turn(env, env.ids(_NEGATIVE, [made]))
         return _shown("Invoices", made, "out_invoice")
+
+    def _turn(self, env: Env, moves: list[int]) -> None:
+        """Invoices of less than nothing become credit notes."""
+        env.rows(_TURNED, [moves])
+        writing.write(env.model("account.move"), env, {one: {"move_type": "out_refund"} for one in moves})
 
     def _wanted(self, env: Env, ids: list[int]) -> tuple[list[int], bool, bool]:
         rows = env.rows(

@@ -137,6 +137,58 @@ def test_what_odoo_refuses_to_post_is_a_dead_letter_in_its_words(lane: Operation
     assert lane.status("invoicing:shop:o2") == "delivered"
 
 
+def test_an_order_of_negative_quantities_is_a_credit_note_and_a_mixed_one_a_smaller_invoice(
+    lane: OperationalEnd,
+) -> None:
+    lane.use(money())
+    lane.arrive(*MASTERS, order(), line(quantity="-2"), order(key="o2"), line(key="o2-1", order_key="o2", quantity="5"))
+    lane.arrive(line(key="o2-2", order_key="o2", line_number=2, product_key="p2", quantity="-1", unit_price="4"))
+    lane.deliver()
+    assert sorted(shown(documents(lane))) == [invoice("43.50"), credit("19.00")]
+    lane.arrive(order(note="again"), order(key="o2", note="again"))
+    lane.deliver()
+    assert len(documents(lane)) == 2
+
+
+def test_goods_that_are_back_of_a_product_invoiced_by_delivery_are_credited_when_they_are_refunded(
+    lane: OperationalEnd,
+) -> None:
+    lane.use(money(invoicing="on_delivery"))
+    lane.arrive(*MASTERS)
+    lane.deliver()
+    lane.odoo_rows("UPDATE product_template SET invoice_policy = 'delivery' RETURNING id")
+    an_order(lane)
+    lane.arrive(shipment(), shipment_line(quantity="5"))
+    lane.deliver()
+    assert shown(documents(lane)) == [invoice("47.50")]
+    lane.arrive(returned(), comes_back(quantity="2", refund_amount="19"))
+    lane.deliver()
+    assert lane.odoo_rows("SELECT invoice_status, qty_to_invoice::int FROM sale_order_line ORDER BY id LIMIT 1") == [
+        ("to invoice", -2)
+    ]
+    assert shown(documents(lane)) == [invoice("47.50")]
+    lane.arrive(refunded(amount="15"))
+    lane.deliver()
+    assert shown(documents(lane)) == [invoice("47.50"), credit("15.00")]
+    assert lane.odoo_rows("SELECT qty_to_invoice::int FROM sale_order_line ORDER BY id LIMIT 1") == [(0,)]
+
+
+def test_a_credit_note_that_people_have_made_counts_and_nothing_is_invoiced_again(lane: OperationalEnd) -> None:
+    lane.use(money())
+    an_order(lane)
+    lane.deliver()
+    [(made, journal)] = lane.odoo_rows("SELECT id, journal_id FROM account_move")
+    rpc = lane.deliverer._client
+    values = {"move_ids": [[6, 0, [made]]], "journal_id": journal, "date": "2026-03-03", "reason": "goodwill"}
+    wizard = rpc.call("account.move.reversal", "create", [values])
+    rpc.call("account.move.reversal", "refund_moves", [[wizard]])
+    rpc.call("account.move", "action_post", [[row[0] for row in lane.odoo_rows("SELECT max(id) FROM account_move")]])
+    assert lane.odoo_rows("SELECT invoice_status FROM sale_order") == [("to invoice",)]
+    lane.arrive(refunded(), comes_back(), line(key="o1-3", line_number=3, quantity="1", unit_price="7"))
+    lane.deliver()
+    assert shown(documents(lane)) == [invoice("59.50"), credit("59.50"), invoice("7.00")]
+
+
 def test_a_draft_that_is_there_already_is_posted(lane: OperationalEnd) -> None:
     an_order(lane)
     lane.deliver()
