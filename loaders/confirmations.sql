@@ -109,6 +109,7 @@ ON CONFLICT (record_id, field) DO UPDATE
 SET model = excluded.model, odoo_id = excluded.odoo_id, ours = excluded.ours, theirs = excluded.theirs, odoo_user = excluded.odoo_user,
     lsn = excluded.lsn, seen_at = now()
 WHERE (g.odoo_id, g.ours, g.theirs) IS DISTINCT FROM (excluded.odoo_id, excluded.ours, excluded.theirs)
+RETURNING g.record_id, g.field, g.model, g.odoo_id
 
 -- name: rebind
 UPDATE crosswalk c SET model = n.model, odoo_id = n.odoo_id, bound_at = now()

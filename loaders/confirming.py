@@ -64,25 +64,25 @@ class Judge:
     def delivered(self, connection: Connection, delivered: Delivered) -> None:
         """Judge a batch that was recorded just now by what the log has told before."""
         if self.uid is not None:
-            connection.execute(_sql("writes_as"), [self.uid])
+            _execute(connection, "writes_as", [self.uid])
         if delivered.deleted:
-            connection.execute(_sql("no_longer_ours"), [delivered.deleted])
+            _execute(connection, "no_longer_ours", [delivered.deleted])
         if delivered.rows:
             stage(connection)
             models, ids = zip(*delivered.rows, strict=True)
-            if connection.execute(_sql("tell_known"), [list(models), list(ids)]).rowcount:
+            if _execute(connection, "tell_known", [list(models), list(ids)]).rowcount:
                 self.judge(connection)
 
     def judge(self, connection: Connection) -> int:
         """Confirm what `told` shows, and note where it differs; return how many deliveries are confirmed now."""
-        confirmed = connection.execute(_sql("confirm")).rowcount
+        confirmed = _execute(connection, "confirm").rowcount
         if confirmed:
-            confirmed += connection.execute(_sql("confirm_superseded")).rowcount
+            confirmed += _execute(connection, "confirm_superseded").rowcount
         self._note_differences(connection)
         return confirmed
 
     def _note_differences(self, connection: Connection) -> None:
-        rows = connection.execute(_sql("differences")).fetchall()
+        rows = _execute(connection, "differences").fetchall()
         if not rows:
             return
         echoes, drift = [], []
@@ -93,9 +93,10 @@ class Judge:
                 echoes.append((delivery_id, name, theirs))
             elif self._owns(entity, source, model, name):
                 drift.append((record_id, model, odoo_id, name, ours, theirs, writer or None, lsn))
-        _run(connection, "reworded", echoes)
+        if echoes:
+            _execute(connection, "reworded", [list(column) for column in zip(*echoes, strict=True)])
         judged = sorted({row[0] for row in rows})
-        connection.execute(_sql("agrees"), [judged, [one[0] for one in drift], [one[3] for one in drift]])
+        _execute(connection, "agrees", [judged, [one[0] for one in drift], [one[3] for one in drift]])
         note_drift(connection, drift)
 
     def _owns(self, entity: str, source: str, model: str, column: str) -> bool:
@@ -106,7 +107,7 @@ class Judge:
 def stage(connection: Connection) -> None:
     """Make the temporary tables, where they are not there yet."""
     connection.execute("SET LOCAL client_min_messages = warning")
-    connection.execute(_sql("staging"))
+    _execute(connection, "staging")
 
 
 def tell(connection: Connection, rows: Iterable[Told]) -> None:
@@ -119,8 +120,10 @@ def tell(connection: Connection, rows: Iterable[Told]) -> None:
 
 def note_drift(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Note drift: (record, model, Odoo's id, field, ours, theirs, Odoo's user, LSN)."""
-    _run(connection, "differs", rows)
-    for record_id, model, odoo_id, name, *_ in rows:
+    if not rows:
+        return
+    new = _execute(connection, "differs", [list(column) for column in zip(*rows, strict=True)])
+    for record_id, name, model, odoo_id in new.fetchall():
         logger.warning("{}: {} of {} {} was changed in Odoo", record_id, name, model, odoo_id)
 
 
@@ -128,7 +131,7 @@ def look_again(connection: Connection, gone: Sequence[tuple[str, str, int]], lsn
     """Make records due whose rows are gone from Odoo (canonical id, model, Odoo's id), and report them; return how many."""
     if not gone:
         return 0
-    rows = connection.execute(_sql("look_again"), [[canonical_id for canonical_id, _, _ in gone]]).fetchall()
+    rows = _execute(connection, "look_again", [[canonical_id for canonical_id, _, _ in gone]]).fetchall()
     due = {record_id for (record_id,) in rows}
     note_drift(
         connection,
@@ -141,9 +144,11 @@ def look_again(connection: Connection, gone: Sequence[tuple[str, str, int]], lsn
     return len(due)
 
 
-def _run(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        connection.execute(_sql(name), [list(column) for column in zip(*rows, strict=True)])
+def _execute(
+    connection: Connection, name: str, parameters: Sequence[Any] | None = None
+) -> psycopg.Cursor[tuple[Any, ...]]:
+    """Run a named statement, planned anew: a plan that was made for a few rows of a temporary table would be kept for many."""
+    return connection.execute(_sql(name), parameters, prepare=False)
 
 
 def _sql(name: str) -> Any:

@@ -85,7 +85,10 @@ TABLES: Mapping[str, OdooTable] = {
             more=("name", "payment_state", "ref"),
         ),
         OdooTable(
-            model="account.payment", columns={"state": _STATE}, fields={"state": "status"}, more=("name", "memo")
+            model="account.payment",
+            columns={"state": _STATE, "memo": _TEXT},
+            fields={"state": "status"},
+            more=("name",),
         ),
     )
 }

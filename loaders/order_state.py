@@ -55,7 +55,7 @@ def drive_orders(work: Work, batch: Sequence[Due]) -> None:
                 model=MODEL,
                 odoo_id=odoo_id,
                 cancelled=status == "cancelled",
-                state="draft" if status == "draft" else None,
+                shows={"state": "draft"} if status == "draft" else None,
                 words=noted.get(odoo_id),
             )
 

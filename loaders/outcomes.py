@@ -101,13 +101,13 @@ class Outcomes:
         model: str | None = None,
         odoo_id: int | None = None,
         cancelled: bool = False,
-        state: str | None = None,
+        shows: Mapping[str, str] | None = None,
         words: str | None = None,
     ) -> None:
-        """Odoo has all of it. `state`: what its document is in, where that is not the one that documents of the model end in; `words`: what
-        somebody should know all the same: they stay with the delivery.
+        """Odoo has all of it. `shows`: columns by which its row can be told, besides the cells that were sent and the state that a document of
+        the model ends in; `words`: what somebody should know all the same: they stay with the delivery.
         """
-        cells = {**self._cells.get(due.record_id, {}), **({"state": state} if state else {})}
+        cells = {**self._cells.get(due.record_id, {}), **(shows or {})}
         expects = None if odoo_id is None else expected(model, cells, cancelled=cancelled)
         self._settle(
             _Settled(due=due, status="delivered", stage="load"),

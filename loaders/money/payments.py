@@ -295,7 +295,8 @@ def _settle(work: Work, paying: Sequence[Paying], bookings: Sequence[_Booking]) 
                 one.due, _documents_of(work, one.order), "its order has no open credit note in Odoo yet"
             )
         else:
-            work.outcomes.delivered(one.due, model=MODEL, odoo_id=its[0].odoo_id)
+            shows = {"memo": its[0].name} if its[0].odoo_id else None
+            work.outcomes.delivered(one.due, model=MODEL, odoo_id=its[0].odoo_id, shows=shows)
 
 
 def _binding(work: Work, booking: _Booking) -> Binding:

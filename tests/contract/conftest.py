@@ -31,8 +31,8 @@ _numbers = itertools.count(1)
 
 
 _KEY = "a-key"
-# What JSON-RPC's own routes and errors are like.
-_JSON_RPC_ONLY = ("test_errors", "test_web_session", "test_capture")
+# What JSON-RPC's own routes and errors are like, and what is not about a protocol.
+_JSON_RPC_ONLY = ("test_errors", "test_web_session", "test_capture", "test_confirmations")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -126,3 +126,14 @@ def bridge(odoo: Odoo, database: FreshDatabase) -> Iterator[OperationalEnd]:
     )
     yield end
     end.close()
+
+
+@pytest.fixture
+def odoo_dsn(odoo: Odoo, postgres: EmbeddedPostgres) -> str:
+    """How the Odoo's database is reached."""
+    if odoo.address != _real_address():
+        return postgres.dsn("odoo_contract")
+    given = os.environ.get("CAUSEWAY_TEST_ODOO_DSN")
+    if not given:
+        pytest.skip("CAUSEWAY_TEST_ODOO_DSN is not set: the real Odoo's database can't be captured")
+    return given

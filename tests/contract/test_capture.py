@@ -6,7 +6,6 @@ For the real one CAUSEWAY_TEST_ODOO_DSN says how its database is reached, as a r
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.postgres import EmbeddedPostgres
 from tests.contract.sales import Sales
 from tests.fixtures.postgres import FreshDatabase
 
@@ -31,18 +29,7 @@ Causeway = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def dsn(sales: Sales, postgres: EmbeddedPostgres) -> str:
-    """How the Odoo's database is reached."""
-    if sales.odoo.address.database == "odoo_contract":
-        return postgres.dsn("odoo_contract")
-    given = os.environ.get("CAUSEWAY_TEST_ODOO_DSN")
-    if not given:
-        pytest.skip("CAUSEWAY_TEST_ODOO_DSN is not set: the real Odoo's database can't be captured")
-    return given
-
-
-@pytest.fixture
-def causeway(tmp_path: Path, dsn: str, sales: Sales, database: FreshDatabase) -> Iterator[Causeway]:
+def causeway(tmp_path: Path, odoo_dsn: str, sales: Sales, database: FreshDatabase) -> Iterator[Causeway]:
     """The bridge's command, over a settings file that captures the whole of Odoo's database; its slot is dropped at the end."""
     address = sales.odoo.address
     (tmp_path / "maps").mkdir()
@@ -53,7 +40,7 @@ def causeway(tmp_path: Path, dsn: str, sales: Sales, database: FreshDatabase) ->
         "sources": {
             "odoo": {
                 "role": "erp",
-                "connection": {"dsn": dsn},
+                "connection": {"dsn": odoo_dsn},
                 "tables": ["public.*"],
                 "slot_prefix": f"test_{database.name}",
             }
