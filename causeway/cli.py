@@ -11,7 +11,21 @@ import sys
 import typer
 from loguru import logger
 
-from causeway.commands import audit, copy, data, dead, demo, domains, drift, preflight, run, shadow, slots, trace
+from causeway.commands import (
+    audit,
+    copy,
+    data,
+    dead,
+    demo,
+    domains,
+    drift,
+    identity,
+    preflight,
+    run,
+    shadow,
+    slots,
+    trace,
+)
 from causeway.console import print_error, set_up_logging
 from causeway.exits import Exit, exit_code
 from config.errors import in_our_words
@@ -34,6 +48,7 @@ app.command("verify")(data.verify)
 app.add_typer(dead.app, name="dead")
 app.command("trace")(trace.trace)
 app.add_typer(audit.app, name="audit")
+app.add_typer(identity.app, name="identity")
 app.add_typer(domains.app, name="domains")
 app.add_typer(shadow.app, name="shadow")
 app.add_typer(drift.app, name="drift")

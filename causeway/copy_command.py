@@ -182,8 +182,9 @@ def _destination(settings: Settings, lane: Lane, name: str) -> Iterator[Destinat
     mapper = BatchMapper(compile_each(mappings, {name: describe_source(name, sources[name])}))
     priorities = {name: source.priority for name, source in sources.items()}
     publications = {name: settings.slot_name(name, lane) for name in sources}
-    fetch, counted = SourceRows(sources, publications).fetch, settings.policies.counted_sources
-    outbox = Outbox(settings.state, mapper, fetch, priorities, counted=counted)
+    fetch, policies = SourceRows(sources, publications).fetch, settings.policies
+    counted = policies.counted_sources
+    outbox = Outbox(settings.state, mapper, fetch, priorities, counted=counted, policies=policies)
     try:
         yield outbox
     finally:

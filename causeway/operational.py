@@ -60,8 +60,17 @@ class OperationalLane:
         priorities = {name: source.priority for name, source in self._sources.items()}
         mapper, rows = BatchMapper(files.current), SourceRows(self._sources, publications)
         self._deliverer = self._new_deliverer(at_once=bounded)
-        counted = self._settings.policies.counted_sources
-        outbox = Outbox(self._settings.state, mapper, rows.fetch, priorities, self._deliverer.wake, counted=counted)
+        policies = self._settings.policies
+        wake = self._deliverer.wake
+        outbox = Outbox(
+            self._settings.state,
+            mapper,
+            rows.fetch,
+            priorities,
+            wake,
+            counted=policies.counted_sources,
+            policies=policies,
+        )
         self._reading = RowReading(
             self._settings.state,
             self._sources,

@@ -15,7 +15,8 @@ from typing import Any
 
 import psycopg
 
-from loaders.clusters import Candidate, Clusters, Identified, Key, strong_keys
+from config.policies import Policies
+from loaders.clusters import Candidate, Clusters, Doubt, Identified, Key, keys_of
 from loaders.named_sql import statements
 
 _FILE = "identity.sql"
@@ -23,8 +24,8 @@ _FILE = "identity.sql"
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def resolve_staged(connection: Connection, priorities: Mapping[str, int]) -> None:
-    """Give every staged product and customer its identity; `priorities` by source, lowest first."""
+def resolve_staged(connection: Connection, priorities: Mapping[str, int], policies: Policies) -> None:
+    """Give every staged product and customer its identity by the policies' rules; `priorities` by source, lowest first."""
     rows = connection.execute(statements(_FILE)["staged_candidates"]).fetchall()
     connection.execute(statements(_FILE)["forget_keys"])
     if not rows:
@@ -38,41 +39,56 @@ def resolve_staged(connection: Connection, priorities: Mapping[str, int]) -> Non
             source=source,
             source_key=source_key,
             priority=priorities.get(source, 100),
-            keys=strong_keys(entity, json.loads(payload)),
+            keys=keys_of(entity, json.loads(payload), policies.identity_of(entity)),
         )
         everyone.append(candidate)
         if known_as is None:
             new[entity].append(candidate)
     for entity, candidates in new.items():
-        _identify(connection, entity, candidates, priorities)
+        _identify(connection, candidates, priorities, Clusters(entity, policies.identity_of(entity)))
     _store_keys(connection, everyone)
 
 
 def _identify(
-    connection: Connection, entity: str, candidates: Sequence[Candidate], priorities: Mapping[str, int]
+    connection: Connection, candidates: Sequence[Candidate], priorities: Mapping[str, int], clusters: Clusters
 ) -> None:
-    clusters = _neighbours(connection, entity, candidates, priorities)
+    _know_neighbours(connection, candidates, priorities, clusters)
     found = [clusters.identify(candidate) for candidate in sorted(candidates, key=lambda one: one.priority)]
     _store(connection, found)
     for one in found:
         if one.replaces is not None:
-            _take_over(connection, one.replaces, one.canonical_id, one.matched_by)
+            _take_over(connection, one)
+    _store_doubts(connection, clusters.doubts)
 
 
-def _neighbours(
-    connection: Connection, entity: str, candidates: Sequence[Candidate], priorities: Mapping[str, int]
-) -> Clusters:
-    """Return what is known of the things that share a key with one of the candidates."""
+def _know_neighbours(
+    connection: Connection, candidates: Sequence[Candidate], priorities: Mapping[str, int], clusters: Clusters
+) -> None:
+    """Let the clusters know the things that share a key with one of the candidates, or that people have said are the same."""
+    entity = candidates[0].entity
     wanted: set[Key] = set()
     for candidate in candidates:
         wanted.update(candidate.keys)
         wanted.update(("sku", value) for kind, value in candidate.keys if kind == "channel_sku")
         wanted.update(("channel_sku", value) for kind, value in candidate.keys if kind == "sku")
-    clusters = Clusters(entity)
-    parameters = {"entity": entity, "kinds": [kind for kind, _ in wanted], "values": [value for _, value in wanted]}
+    partners = [one for candidate in candidates for one in clusters.partners_of(candidate.record_id)]
+    referred = _things_of(connection, entity, partners) if partners else {}
+    for record_id, canonical_id in referred.items():
+        clusters.know_record(record_id, canonical_id)
+    parameters = {
+        "entity": entity,
+        "kinds": [kind for kind, _ in wanted],
+        "values": [value for _, value in wanted],
+        "things": list(referred.values()),
+    }
     for canonical_id, source, kind, value in connection.execute(statements(_FILE)["neighbours"], parameters):
         clusters.know(canonical_id, source, priorities.get(source, 100), [(kind, value)] if kind else [])
-    return clusters
+
+
+def _things_of(connection: Connection, entity: str, record_ids: Sequence[str]) -> dict[str, str]:
+    names = [one.split(":", 2)[1:] for one in record_ids]
+    parameters = {"entity": entity, "sources": [source for source, _ in names], "keys": [key for _, key in names]}
+    return dict(connection.execute(statements(_FILE)["things_of"], parameters).fetchall())
 
 
 def _store(connection: Connection, found: Sequence[Identified]) -> None:
@@ -84,10 +100,11 @@ def _store(connection: Connection, found: Sequence[Identified]) -> None:
             one.candidate.source_key,
             one.canonical_id,
             "self" if one.canonical_id == one.candidate.record_id else one.matched_by,
+            None if one.canonical_id == one.candidate.record_id else one.confidence,
         )
         for one in found
     ]
-    connection.execute(statements(_FILE)["store_identity"], _columns(stored, 5))
+    connection.execute(statements(_FILE)["store_identity"], _columns(stored, 6))
     linked = [(one.candidate.record_id, one.canonical_id) for one in found]
     connection.execute(statements(_FILE)["link"], _columns(linked, 2))
 
@@ -97,12 +114,41 @@ def _store_keys(connection: Connection, candidates: Sequence[Candidate]) -> None
     connection.execute(statements(_FILE)["store_keys"], _columns(rows, 5))
 
 
-def _take_over(connection: Connection, old: str, new: str, matched_by: str) -> None:
-    parameters = {"old": old, "new": new, "matched_by": matched_by}
-    for name in ("take_over_identity", "take_over_outbox", "take_over_crosswalk", "take_over_waiting"):
+def _store_doubts(connection: Connection, doubts: Sequence[Doubt]) -> None:
+    rows = [
+        (
+            one.candidate.entity,
+            one.candidate.source,
+            one.candidate.source_key,
+            one.canonical_id,
+            one.matched_by,
+            one.confidence,
+            one.why.value,
+            one.differs_in,
+        )
+        for one in doubts
+    ]
+    if rows:
+        connection.execute(statements(_FILE)["store_doubts"], _columns(rows, 8))
+
+
+def _take_over(connection: Connection, newcomer: Identified) -> None:
+    parameters = {
+        "old": newcomer.replaces,
+        "new": newcomer.canonical_id,
+        "matched_by": newcomer.matched_by,
+        "confidence": newcomer.confidence,
+    }
+    for name in (
+        "take_over_identity",
+        "take_over_outbox",
+        "take_over_crosswalk",
+        "take_over_waiting",
+        "take_over_doubts",
+    ):
         connection.execute(statements(_FILE)[name], parameters)
 
 
-def _columns(rows: Sequence[tuple[str, ...]], width: int) -> list[list[str]]:
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     """Turn rows into one array a column, for unnest."""
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

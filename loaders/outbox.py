@@ -20,6 +20,7 @@ from cdc.lsn import Lsn
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
+from config.policies import Policies
 from config.settings import Lane, StateSettings
 from loaders.copies import Copies, Snapshot, copies_of
 from loaders.identity import resolve_staged
@@ -89,8 +90,10 @@ class Outbox:
         arrived: Callable[[], None] = lambda: None,
         *,
         counted: Collection[str] = (),
+        policies: Policies | None = None,
     ) -> None:
         prepare(settings)
+        self._policies = policies or Policies()
         self._counted = counted
         self._arrived = arrived
         self._settings = settings
@@ -321,7 +324,7 @@ class Outbox:
         for name in (name for name, due in steps.items() if due):
             connection.execute(_sql(name))
         if entities & _IDENTIFIED:
-            resolve_staged(connection, self._priorities)
+            resolve_staged(connection, self._priorities, self._policies)
         if ORDER in entities:
             connection.execute(_sql("duplicates"))
         if entities & _REFUNDING:

@@ -321,3 +321,25 @@ CREATE TABLE drift (
     lsn       pg_lsn,                                   -- null: read back
     PRIMARY KEY (record_id, field)
 );
+
+-- name: version_13
+-- How surely a record is the thing that it was found to be; null: it is its own, or from before this was noted.
+ALTER TABLE identity ADD COLUMN confidence real;
+ALTER TABLE identity DROP CONSTRAINT identity_matched_by_check;
+ALTER TABLE identity ADD CONSTRAINT identity_matched_by_check CHECK (matched_by IN
+    ('self', 'vat', 'email', 'sku', 'sku_normalised', 'barcode', 'channel_sku', 'reference', 'hand'));
+
+-- Matches that were not made, for people to decide.
+CREATE TABLE identity_doubts (
+    entity       text NOT NULL,
+    source       text NOT NULL,
+    source_key   text NOT NULL,
+    canonical_id text NOT NULL,                         -- the thing that it may be
+    matched_by   text NOT NULL,
+    confidence   real NOT NULL,
+    why          text NOT NULL CHECK (why IN ('differs', 'ambiguous', 'weak')),
+    differs_in   text,                                  -- the strong key
+    noted_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (entity, source, source_key, canonical_id, matched_by)
+);
+CREATE INDEX identity_doubts_thing ON identity_doubts (canonical_id);

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from config.policies.channel import ChannelPolicy, Tolerance
 from config.policies.domains import Domain, DomainPolicy, Mode, Ownership
+from config.policies.identity import IdentityPolicy, MatchRule
 from config.policies.model import Policies
 from config.policies.money import MoneyPolicy, PaymentMethod
 from config.policies.stock import ReturnRule, StockPolicy
@@ -17,6 +18,8 @@ __all__ = [
     "ChannelPolicy",
     "Domain",
     "DomainPolicy",
+    "IdentityPolicy",
+    "MatchRule",
     "Mode",
     "MoneyPolicy",
     "Ownership",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from config.policies.base import Policy
 from config.policies.channel import ChannelPolicy
 from config.policies.domains import Domain, DomainPolicy, Ownership
+from config.policies.identity import KEYS, IdentityPolicy
 
 _EVERYTHING = DomainPolicy()
 _ANY_CHANNEL = ChannelPolicy()
 _ANYONE = Ownership()
+_BY_BUILT_IN_RULES = IdentityPolicy()
 
 
 class Policies(Policy):
@@ -22,6 +24,20 @@ class Policies(Policy):
     domains: dict[Domain, DomainPolicy] = Field(default_factory=dict, description="how each domain is delivered")
     owners: dict[str, Ownership] = Field(default_factory=dict, description="systems of record by canonical entity")
     channels: dict[str, ChannelPolicy] = Field(default_factory=dict, description="by source")
+    identity: dict[str, IdentityPolicy] = Field(
+        default_factory=dict, description="how records of several sources are matched, by canonical entity"
+    )
+
+    @field_validator("identity")
+    @classmethod
+    def _keys_of_entities(cls, value: dict[str, IdentityPolicy]) -> dict[str, IdentityPolicy]:
+        for entity, one in value.items():
+            if entity not in KEYS:
+                raise ValueError(f"{entity} is matched by nothing; known are {', '.join(KEYS)}")
+            wrong = [rule.by for rule in one.rules if rule.by not in KEYS[entity]]
+            if wrong:
+                raise ValueError(f"a {entity} has no {', '.join(wrong)}; it has {', '.join(KEYS[entity])}")
+        return value
 
     @cached_property
     def version(self) -> str:
@@ -50,6 +66,10 @@ class Policies(Policy):
     def channel(self, source: str) -> ChannelPolicy:
         """Return how a source's records are treated."""
         return self.channels.get(source, _ANY_CHANNEL)
+
+    def identity_of(self, entity: str) -> IdentityPolicy:
+        """Return how an entity's records are matched."""
+        return self.identity.get(entity, _BY_BUILT_IN_RULES)
 
     def ownership(self, entity: str) -> Ownership:
         """Return who owns an entity's fields."""

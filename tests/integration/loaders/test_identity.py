@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.fixtures.delivery import OperationalEnd, customer, deleted, line, order, product
+import pytest
+
+from config.errors import CausewayError
+from config.policies import IdentityPolicy, MatchRule, Policies
+from loaders.identity_by_hand import Identities
+from loaders.outbox import Outbox
+from tests.fixtures.delivery import PRIORITIES, OperationalEnd, customer, deleted, line, no_fetch, order, product
 
 
 def matched(lane: OperationalEnd) -> dict[str, tuple[str, str]]:
@@ -98,3 +104,77 @@ def test_an_owner_that_is_deleted_leaves_the_thing_to_the_other_source(lane: Ope
     assert partners(lane) == ["ACME M"]
     assert lane.odoo_rows("SELECT active FROM res_partner WHERE name = 'ACME M'") == [(True,)]
     assert lane.status("customer:market:m1") == "delivered"
+
+
+def test_a_match_that_is_not_made_is_told_and_made_by_hand_and_undone_with_its_own_place_in_odoo(
+    lane: OperationalEnd,
+) -> None:
+    lane.arrive(
+        customer(name="Acme Ltd", vat="GB1", email="shared@example.com"),
+        customer(source="market", key="m1", name="ACME", vat="GB2", email="shared@example.com"),
+    )
+    lane.deliver()
+    places = dict(lane.rows("SELECT canonical_id, odoo_id FROM crosswalk"))
+    with Identities(lane.state) as identities:
+        assert identities.things() == []
+        (doubt,) = identities.doubts("customer")
+        assert (doubt["record"], doubt["thing"], doubt["matched_by"]) == (
+            "customer:market:m1",
+            "customer:shop:c1",
+            "email",
+        )
+        assert (doubt["why"], doubt["differs_in"]) == ("differs", "vat")
+        joined = identities.link("customer:market:m1", "customer:shop:c1", by="Ann", reason="asked them")
+        assert joined == {
+            "thing": "customer:shop:c1", "left_in_odoo": f"res.partner,{places['customer:market:m1']}",
+        }  # fmt: skip
+        assert identities.doubts() == []
+        shown = identities.show("customer:market:m1")
+        assert shown is not None
+        assert [(one["record"], one["matched_by"]) for one in shown["records"]] == [
+            ("customer:shop:c1", "self"),
+            ("customer:market:m1", "hand"),
+        ]
+        with pytest.raises(CausewayError, match="already"):
+            identities.link("customer:market:m1", "customer:shop:c1", by="Ann", reason="again")
+        with pytest.raises(CausewayError, match="no customer or product"):
+            identities.link("customer:market:m1", "customer:shop:nobody", by="Ann", reason="x")
+        with pytest.raises(CausewayError, match="its own thing"):
+            identities.unlink("customer:shop:c1", by="Ann", reason="x")
+        lane.arrive(product(source="market", channel_sku="A"), order(source="market", customer_key="m1"))
+        lane.arrive(
+            line(source="market", product_channel_sku="A"), customer(source="market", key="m1", vat="GB2", name="A.")
+        )
+        lane.deliver()
+        assert lane.odoo_rows("SELECT partner_id FROM sale_order") == [(places["customer:shop:c1"],)]
+        assert lane.status("customer:market:m1") == "linked"
+        assert identities.unlink("customer:market:m1", by="Bob", reason="a subsidiary") == "customer:shop:c1"
+    lane.deliver()
+    assert lane.odoo_rows("SELECT id FROM res_partner WHERE name = 'A.'") == [(places["customer:market:m1"],)]
+    lane.arrive(customer(source="market", key="m1", vat="GB1", name="A. B."))
+    assert matched(lane)["customer:market:m1"] == ("customer:market:m1", "hand")
+    noted = lane.rows("SELECT actor, action, note FROM audit WHERE action IN ('linked', 'unlinked') ORDER BY entry")
+    assert noted == [
+        ("Ann", "linked", "to customer:shop:c1: asked them"),
+        ("Bob", "unlinked", "from customer:shop:c1: a subsidiary"),
+    ]
+
+
+def test_the_policies_rules_and_cross_references_decide_what_is_one(lane: OperationalEnd) -> None:
+    product_rules = IdentityPolicy(rules=(MatchRule(by="sku"), MatchRule(by="sku_normalised", confidence=0.85)))
+    references = IdentityPolicy(references={"market:m1": "shop:c1"}, rules=(MatchRule(by="email", confidence=0.5),))
+    policies = Policies(identity={"product": product_rules, "customer": references})
+    lane.outbox.close()
+    lane.outbox = Outbox(lane.state, lane.mapper, no_fetch, PRIORITIES, policies=policies)
+    lane.arrive(
+        customer(source="market", key="m1", vat="GB2"), product(source="market", key="l1", sku="ab1", channel_sku="x")
+    )
+    lane.arrive(customer(vat="GB1", email="a@example.com"), product(sku="AB-1"))
+    lane.arrive(customer(source="wms", key="m2", email="a@example.com"))
+    found = matched(lane)
+    assert found["customer:market:m1"] == ("customer:shop:c1", "reference")
+    assert found["product:market:l1"] == ("product:shop:p1", "sku_normalised")
+    assert found["customer:wms:m2"] == ("customer:wms:m2", "self")
+    assert lane.rows("SELECT source_key, why FROM identity_doubts") == [("m2", "weak")]
+    confidences = lane.rows("SELECT confidence FROM identity WHERE source_key = 'l1'")
+    assert confidences[0][0] == pytest.approx(0.85)
