@@ -95,4 +95,4 @@ def _cells(work: Work, due: Due, bound: Reference | None) -> dict[str, str]:
         "taxes_id/id": "",
         "description_sale": payload.get("description") or "",
         "active": "1" if payload["active"] else "",
-    }
+    } | ({"tracking": payload["tracking"]} if payload.get("tracking") else {})

@@ -20,6 +20,7 @@ from loaders.ready_orders import order_is_ready
 from loaders.references import OrderLine, Reference, ShippedOrder
 from loaders.shipped import Parcel, Shipped, shipped
 from loaders.stock.handling import Handling, Missing, handling
+from loaders.stock.lots import Named, find_lots
 from loaders.substitutions import Replaced, held_substitution, replace_substituted
 from loaders.transfers import Leg, Transfer, carry_out
 from loaders.work import Work
@@ -48,7 +49,8 @@ def deliver_shipments(work: Work, batch: Sequence[Due]) -> None:
     confirmed = {name: due for name, due in by_order.items() if _is_ready(work, name, due, known.get(name))}
     gathered = [one for one in _gather(work, confirmed, known) if _lines_are_ready(work, one)]
     handled = handling(work, [one.shipment for order in gathered for one in order.shipped.parcels])
-    gathered = [one for one in gathered if _may_go(work, one, handled)]
+    lots = find_lots(work, [one.shipped for one in gathered])
+    gathered = [one for one in gathered if _may_go(work, one, handled, lots)]
     replaced = replace_substituted(work, gathered)
     acting = []
     for one in gathered:
@@ -59,7 +61,7 @@ def deliver_shipments(work: Work, batch: Sequence[Due]) -> None:
             _bury(work, one.due, replaced.refused[order_id])
         else:
             acting.append(one)
-    transfers = [_transfer(work, one, replaced, handled) for one in acting]
+    transfers = [_transfer(work, one, replaced, handled, lots) for one in acting]
     carry_out(work, transfers)
     for one, transfer in zip(acting, transfers, strict=True):
         _settle(work, one, transfer)
@@ -112,13 +114,16 @@ def _lines_are_ready(work: Work, one: OrderShipments) -> bool:
     return True
 
 
-def _may_go(work: Work, one: OrderShipments, handled: Mapping[str, Handling | Missing]) -> bool:
-    """Tell whether the policies let an order's parcels go, and Odoo has what they name."""
+def _may_go(
+    work: Work, one: OrderShipments, handled: Mapping[str, Handling | Missing], lots: Mapping[Named, int | Missing]
+) -> bool:
+    """Tell whether the policies let an order's parcels go, and Odoo has what they and the warehouse name."""
     for parcel in one.shipped.parcels:
-        how = handled[parcel.shipment.record_id]
-        if isinstance(how, Missing):
-            _park(work, one.due, how.waits_for, how.why)
-            return False
+        named = [lots.get((lot.sku, lot.name)) for lot in parcel.lots]
+        for what in (handled[parcel.shipment.record_id], *named):
+            if isinstance(what, Missing):
+                _park(work, one.due, what.waits_for, what.why)
+                return False
     held = held_substitution(work, one)
     if held is not None:
         _bury(work, one.due, held)
@@ -126,7 +131,11 @@ def _may_go(work: Work, one: OrderShipments, handled: Mapping[str, Handling | Mi
 
 
 def _transfer(
-    work: Work, one: OrderShipments, replaced: Replaced, handled: Mapping[str, Handling | Missing]
+    work: Work,
+    one: OrderShipments,
+    replaced: Replaced,
+    handled: Mapping[str, Handling | Missing],
+    lots: Mapping[Named, int | Missing],
 ) -> Transfer:
     """Return what Odoo's lines should have delivered after each parcel; a line that is not shipped keeps what it has."""
     transfer = Transfer(
@@ -134,15 +143,19 @@ def _transfer(
         is_final=any(work.channel(source).stock.shortage == "cancel" for source in one.shipped.final_sources),
     )
     delivered: dict[int, Decimal] = defaultdict(Decimal)
+    shipped_lots: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for parcel in one.shipped.parcels:
         for line_id, quantity in _by_odoo_line(one, parcel, replaced):
             delivered[line_id] += quantity
+        for line_id, lot_id, some in _by_odoo_lot(one, parcel, replaced, lots):
+            shipped_lots[line_id][lot_id] += some
         how = handled[parcel.shipment.record_id]
         assert isinstance(how, Handling)
         transfer.legs.append(
             Leg(
                 record_id=parcel.shipment.record_id,
                 delivered={line_id: float(quantity) for line_id, quantity in delivered.items()},
+                lots={line_id: dict(given) for line_id, given in shipped_lots.items()},
                 handling=how,
                 picking_id=parcel.shipment.odoo_id,
             )
@@ -154,6 +167,19 @@ def _by_odoo_line(one: OrderShipments, parcel: Parcel, replaced: Replaced) -> li
     own = [(one.bound_lines[number].odoo_id or 0, quantity) for number, quantity in parcel.by_line.items()]
     lines = replaced.lines.get(one.order.record_id, {})
     return own + [(lines[key], quantity) for key, quantity in parcel.substitutes.items()]
+
+
+def _by_odoo_lot(
+    one: OrderShipments, parcel: Parcel, replaced: Replaced, lots: Mapping[Named, int | Missing]
+) -> list[tuple[int, int, float]]:
+    found = []
+    for lot in parcel.lots:
+        lot_id = lots.get((lot.sku, lot.name))
+        if isinstance(lot_id, int):
+            own = one.bound_lines[lot.line_number].odoo_id or 0
+            substitute = replaced.lines.get(one.order.record_id, {}).get((lot.line_number, lot.sku), own)
+            found.append((substitute if lot.is_substitute else own, lot_id, float(lot.quantity)))
+    return found
 
 
 def _settle(work: Work, one: OrderShipments, transfer: Transfer) -> None:

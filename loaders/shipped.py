@@ -17,11 +17,23 @@ from loaders.references import KnownShipment
 Payload = Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShippedLot:
+    """So much of a lot or serial number, for a line or in its place."""
+
+    line_number: int
+    sku: str
+    is_substitute: bool
+    name: str
+    quantity: Decimal
+
+
 @dataclass(kw_only=True, slots=True)
 class Parcel:
-    """One shipment that has left: quantities by line number, and by (line number, substitute's sku)."""
+    """One shipment that has left: quantities by line number, and by (line number, substitute's sku), and the lots they are of."""
 
     shipment: KnownShipment
+    lots: list[ShippedLot] = field(default_factory=list)
     by_line: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     substitutes: dict[tuple[int, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
@@ -63,4 +75,13 @@ def shipped(shipments: Iterable[KnownShipment], lines: Mapping[str, Iterable[Pay
                     one.substitutes[number, line["product_sku"]] += quantity
                 else:
                     one.by_line[number] += quantity
+            if line.get("lot"):
+                lot = ShippedLot(
+                    line_number=number,
+                    sku=line["product_sku"],
+                    is_substitute=bool(line.get("substitutes_sku")),
+                    name=line["lot"],
+                    quantity=quantity,
+                )
+                parcel.lots.append(lot)
     return total

@@ -14,13 +14,23 @@ from typing import Any
 
 from loaders.bisection import each_or_refused
 from loaders.stock.handling import Handling
+from loaders.stock.lots import ship_lots
 from loaders.stock.parcels import label, name_parcels
 from loaders.work import Work
 
 LINE, MOVE, PICKING = "sale.order.line", "stock.move", "stock.picking"
 _SMALLEST = 0.005  # Odoo keeps quantities to two decimals
 _LINE_FIELDS = ("order_id", "qty_delivered", "qty_delivered_method", "product_uom_qty", "state")
-_MOVE_FIELDS = ("sale_line_id", "picking_id", "product_uom_qty", "quantity", "picked", "state", "location_id")
+_MOVE_FIELDS = (
+    "sale_line_id",
+    "picking_id",
+    "product_uom_qty",
+    "quantity",
+    "picked",
+    "state",
+    "location_id",
+    "product_id",
+)
 _AT_ONCE = 50
 _CAME_BACK = (
     ["state", "=", "done"],
@@ -34,10 +44,13 @@ Row = dict[str, Any]
 
 @dataclass(kw_only=True, slots=True)
 class Leg:
-    """One parcel: what the order's lines should have delivered after it in all (by line id), and the transfer that it went by."""
+    """One parcel: what the order's lines should have delivered after it in all (by line id), and of which lots, and the transfer
+    that it went by.
+    """
 
     record_id: str
     delivered: dict[int, float]
+    lots: dict[int, dict[int, float]] = field(default_factory=dict)
     handling: Handling
     picking_id: int | None = None
     picking_ids: set[int] = field(default_factory=set)
@@ -125,9 +138,15 @@ class _Plan:
         for delivered, lines in self._services.items():
             self._work.client.write(LINE, lines, {"qty_delivered": delivered})
         by_values: dict[tuple[float | None, bool], list[int]] = defaultdict(list)
+        by_lot: list[tuple[Row, float]] = []
+        shipped_lots: dict[int, dict[int, float]] = {}
         for move in self._of_well_ones():
             quantity = self._quantities.get(move["id"])
-            if quantity is None:
+            lots = self._lots(move)
+            if lots and quantity is not None:
+                by_lot.append((move, quantity))
+                shipped_lots[move["sale_line_id"][0]] = lots
+            elif quantity is None:
                 if move["picked"]:
                     by_values[0.0, False].append(move["id"])
             elif abs(move["quantity"] - quantity) >= _SMALLEST:
@@ -137,6 +156,7 @@ class _Plan:
         for (written, picked), moves in by_values.items():
             values: Row = {"picked": picked} | ({} if written is None else {"quantity": written})
             self._work.client.write(MOVE, moves, values)
+        ship_lots(self._work, by_lot, shipped_lots)
 
     def validate(self) -> None:
         """Label and validate the transfers that ship something; of a final shipment's nothing stays open."""
@@ -178,6 +198,11 @@ class _Plan:
             transfer.unsettled = "Odoo has not delivered what was shipped, without saying why."
             return False
         return transfer.acting is not None
+
+    def _lots(self, move: Row) -> dict[int, float]:
+        """Return the lots that the move's line should have shipped in all."""
+        leg = self._by_line[move["sale_line_id"][0]].acting
+        return leg.lots.get(move["sale_line_id"][0], {}) if leg is not None else {}
 
     def _shipping(self) -> list[Row]:
         """Return the moves that ship something; none of an order with which something is wrong."""

@@ -17,7 +17,7 @@ ORDER = "sales_order"
 
 
 class Product(CanonicalRecord):
-    """Something that is sold. `sku` is the distributor's own code, `channel_sku` the channel's."""
+    """Something that is sold. `sku` is the distributor's own code, `channel_sku` the channel's. `tracking`: whether each is a lot's."""
 
     entity: ClassVar[str] = "product"
 
@@ -31,6 +31,7 @@ class Product(CanonicalRecord):
     list_price: Number | None = None
     cost: Number | None = None
     active: bool
+    tracking: Literal["none", "lot", "serial"] | None = None
     created_at: Instant | None = None
 
 
@@ -121,7 +122,7 @@ class Shipment(CanonicalRecord):
 
 
 class ShipmentLine(CanonicalRecord):
-    """What is in the box. `order_line_number` is the channel's; `substitutes_sku` is what had been ordered."""
+    """What is in the box. `order_line_number` is the channel's; `substitutes_sku` is what had been ordered, `lot` its lot or serial number."""
 
     entity: ClassVar[str] = "shipment_line"
     part_of: ClassVar[tuple[str, str] | None] = ("shipment", "shipment_key")
@@ -133,6 +134,7 @@ class ShipmentLine(CanonicalRecord):
     quantity: Number
     order_line_number: int
     substitutes_sku: OptionalText = None
+    lot: OptionalText = None
 
 
 class Payment(CanonicalRecord):

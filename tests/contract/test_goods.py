@@ -97,3 +97,48 @@ def check(odoo: Odoo, bridge: OperationalEnd, number: str) -> None:
         "stock.scrap", ["product_id", "in", [one["id"] for one in products]], fields=("state", "scrap_qty")
     )
     assert [(one["state"], one["scrap_qty"]) for one in scraps] == [("done", 1.0)]
+
+
+def test_lots_ship_as_the_warehouse_names_them(odoo: Odoo, bridge: OperationalEnd) -> None:
+    number, sku = f"L-{odoo.prefix}", f"L1-{odoo.prefix}"
+    bridge.arrive(customer(name=f"Lots {odoo.prefix}"), product(sku=sku, tracking="lot"))
+    bridge.deliver()
+    [made] = odoo.find("product.product", ["default_code", "=", sku], fields=("tracking",))
+    assert made["tracking"] == "lot"
+    place = odoo.find("stock.location", ["complete_name", "=", "WH/Stock"])[0]["id"]
+    for name in ("A", "B"):
+        [lot] = odoo.call("stock.lot", "create", [{"name": name, "product_id": made["id"], "company_id": 1}])
+        values = {"product_id": made["id"], "location_id": place, "lot_id": lot, "inventory_quantity": 5}
+        quants = odoo.call("stock.quant", "create", [values], context={"inventory_mode": True})
+        odoo.call("stock.quant", "action_apply_inventory", quants)
+    bridge.arrive(order(order_number=number), line(quantity="6"))
+    bridge.deliver()
+    bridge.arrive(
+        shipment(order_number=number, tracking_number=f"A-{number}"),
+        shipment_line(product_sku=sku, quantity="3", lot="B"),
+        shipment_line("s1-2", product_sku=sku, quantity="1", lot="A"),
+        shipment("s2", order_number=number, tracking_number=f"B-{number}", is_final=True),
+        shipment_line("s2-1", shipment_key="s2", product_sku=sku, quantity="2", lot="B"),
+    )
+    bridge.deliver()
+    assert bridge.rows("SELECT record_id, waits_for, error FROM outbox WHERE status <> 'delivered'") == []
+    lines = odoo.find(
+        "stock.move.line",
+        ["product_id", "=", made["id"]],
+        ["picking_id", "!=", False],
+        fields=("lot_id", "quantity", "state", "picking_id"),
+    )
+    assert [(one["lot_id"][1], one["quantity"], one["state"]) for one in lines] == [
+        ("B", 3.0, "done"),
+        ("A", 1.0, "done"),
+        ("B", 2.0, "done"),
+    ]
+    quants = odoo.find(
+        "stock.quant",
+        ["product_id", "=", made["id"]],
+        ["location_id", "=", place],
+        fields=("lot_id", "quantity", "reserved_quantity"),
+    )
+    assert {one["lot_id"][1]: (one["quantity"], one["reserved_quantity"]) for one in quants if one["quantity"]} == {
+        "A": (4.0, 0.0)
+    }

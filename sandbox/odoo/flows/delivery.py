@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox.odoo.flows import order_figures, reservation
+from sandbox.odoo.flows import lots, order_figures, reservation
 from sandbox.odoo.orm.environment import Env
 
 _SPLIT = """
@@ -27,27 +27,30 @@ FROM (SELECT * FROM stock_move WHERE id = ANY(%(ids)s::int[]) AND quantity < pro
 
 _QUANTS = """
 WITH shipped AS (
-    SELECT m.product_id, m.location_id, m.location_dest_id, m.company_id, sum(m.quantity) AS quantity
+    SELECT m.product_id, m.location_id, m.location_dest_id, m.company_id, l.lot_id,
+        sum(coalesce(l.quantity, m.quantity)) AS quantity
     FROM stock_move m
     JOIN product_product v ON v.id = m.product_id
     JOIN product_template t ON t.id = v.product_tmpl_id AND t.is_storable
-    WHERE m.id = ANY(%(ids)s::int[]) GROUP BY 1, 2, 3, 4
+    LEFT JOIN stock_move_line l ON l.move_id = m.id
+    WHERE m.id = ANY(%(ids)s::int[]) GROUP BY 1, 2, 3, 4, 5
 ), change AS (
-    SELECT product_id, location_id, company_id, sum(quantity) AS quantity, sum(reserved) AS reserved
-    FROM (SELECT product_id, location_id, company_id, -quantity AS quantity, -quantity AS reserved FROM shipped
-          UNION ALL SELECT product_id, location_dest_id, company_id, quantity, 0 FROM shipped) c GROUP BY 1, 2, 3
+    SELECT product_id, location_id, company_id, lot_id, sum(quantity) AS quantity, sum(reserved) AS reserved
+    FROM (SELECT product_id, location_id, company_id, lot_id, -quantity AS quantity, -quantity AS reserved FROM shipped
+          UNION ALL SELECT product_id, location_dest_id, company_id, lot_id, quantity, 0 FROM shipped) c GROUP BY 1, 2, 3, 4
 ), changed AS (
     UPDATE stock_quant q SET quantity = q.quantity + c.quantity,
         reserved_quantity = greatest(q.reserved_quantity + c.reserved, 0), write_date = %(now)s, write_uid = %(uid)s
     FROM change c
-    WHERE q.id = (SELECT min(id) FROM stock_quant o
-                  WHERE o.product_id = c.product_id AND o.location_id = c.location_id)
-    RETURNING q.product_id, q.location_id
+    WHERE q.id = (SELECT min(id) FROM stock_quant o WHERE o.product_id = c.product_id AND o.location_id = c.location_id
+                  AND o.lot_id IS NOT DISTINCT FROM c.lot_id)
+    RETURNING q.product_id, q.location_id, q.lot_id
 )
-INSERT INTO stock_quant (product_id, location_id, company_id, quantity, reserved_quantity, in_date,
+INSERT INTO stock_quant (product_id, location_id, company_id, lot_id, quantity, reserved_quantity, in_date,
     create_uid, create_date, write_uid, write_date)
-SELECT product_id, location_id, company_id, quantity, 0, %(now)s, %(uid)s, %(now)s, %(uid)s, %(now)s
-FROM change WHERE (product_id, location_id) NOT IN (SELECT product_id, location_id FROM changed)
+SELECT product_id, location_id, company_id, lot_id, quantity, 0, %(now)s, %(uid)s, %(now)s, %(uid)s, %(now)s
+FROM change c WHERE NOT EXISTS (SELECT 1 FROM changed d WHERE d.product_id = c.product_id
+    AND d.location_id = c.location_id AND d.lot_id IS NOT DISTINCT FROM c.lot_id)
 """
 
 _BACKORDERS = """
@@ -124,6 +127,7 @@ def finish(env: Env, moves: Sequence[int]) -> None:
     """Moves are done, and their goods where they went."""
     params = {"ids": list(moves), "uid": env.uid, "now": env.now, "second": env.second}
     env.rows(_QUANTS, params)
+    lots.finish(env, moves)
     env.rows(
         "UPDATE stock_move SET state = 'done', date = %(second)s, write_uid = %(uid)s, write_date = %(now)s"
         " WHERE id = ANY(%(ids)s::int[])",
@@ -138,6 +142,11 @@ def _backorder(env: Env, picking_ids: Sequence[int]) -> None:
         return
     backorders = [row[0] for row in rows]
     moved = env.ids(_TO_BACKORDER, {**params, "backorders": backorders, "pickings": [row[1] for row in rows]})
+    env.rows(
+        "UPDATE stock_move_line l SET picking_id = m.picking_id, picked = false FROM stock_move m"
+        " WHERE m.id = l.move_id AND m.id = ANY(%s::int[])",
+        [moved],
+    )
     reservation.assign(env, moved)
     reservation.refresh_pickings(env, backorders)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sandbox.odoo.flows import lots
 from sandbox.odoo.orm.environment import Env
 
 OPEN = "('confirmed', 'waiting', 'partially_available', 'assigned')"
@@ -86,14 +87,20 @@ WHERE p.id = s.id AND (p.state, p.scheduled_date, p.date_deadline) IS DISTINCT F
 
 def assign(env: Env, move_ids: Iterable[int]) -> None:
     """Reserve what the moves still miss."""
-    params = {"ids": list(move_ids), "uid": env.uid, "now": env.now}
+    ids = list(move_ids)
+    tracked = lots.tracked(env, ids)
+    params = {"ids": [one for one in ids if one not in set(tracked)], "uid": env.uid, "now": env.now}
     env.rows(_UNTRACKED, params)
     env.rows(_STORABLE, params)
+    lots.assign(env, tracked)
 
 
 def release(env: Env, quantities: dict[int, object]) -> None:
     """Give back reserved `quantities` (move -> how much) to the quants."""
-    env.rows(_RELEASE, {"ids": list(quantities), "quantities": list(quantities.values()), "now": env.now})
+    tracked = lots.tracked(env, list(quantities))
+    lots.release(env, {one: quantities[one] for one in tracked})
+    others = {one: quantity for one, quantity in quantities.items() if one not in set(tracked)}
+    env.rows(_RELEASE, {"ids": list(others), "quantities": list(others.values()), "now": env.now})
 
 
 def unreserve(env: Env, move_ids: Sequence[int]) -> None:

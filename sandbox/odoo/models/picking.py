@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.odoo.errors import UserError
-from sandbox.odoo.flows import delivery, reservation
+from sandbox.odoo.flows import delivery, lots, reservation
 from sandbox.odoo.orm.environment import Env
 from sandbox.odoo.orm.fields import Field
 from sandbox.odoo.orm.model import Changes, Values, api_records
@@ -114,6 +114,8 @@ class Picking(PublicModel):
             self.action_confirm(env, drafts)
         self._check_something_moves(env, ids)
         _pick_all_where_none_is(env, ids)
+        if nameless := lots.without(env, ids):
+            raise UserError(f"You need to supply a Lot/Serial number for products {', '.join(nameless)}.")
         partial = [] if env.context.get("skip_backorder") else _partial(env, ids)
         if partial:
             return _backorder_wizard(env, ids, partial)

@@ -119,3 +119,18 @@ CREATE TABLE delivery_carrier (
     max_volume double precision, margin double precision, fixed_margin double precision, amount double precision,
     fixed_price double precision
 );
+
+CREATE TABLE stock_lot (
+    id serial PRIMARY KEY, product_id integer NOT NULL, product_uom_id integer, company_id integer, location_id integer,
+    create_uid integer, write_uid integer, name varchar NOT NULL, ref varchar, lot_properties jsonb, note text,
+    create_date timestamp, write_date timestamp, standard_price jsonb
+);
+CREATE TABLE stock_move_line (
+    id serial PRIMARY KEY, picking_id integer, move_id integer, company_id integer NOT NULL, product_id integer,
+    product_uom_id integer NOT NULL, package_id integer, package_level_id integer, lot_id integer,
+    result_package_id integer, owner_id integer, location_id integer NOT NULL, location_dest_id integer NOT NULL,
+    create_uid integer, write_uid integer, lot_name varchar, state varchar, reference varchar, description_picking text,
+    quantity numeric, quantity_product_uom numeric, picked boolean, date timestamp NOT NULL, create_date timestamp,
+    write_date timestamp, carrier_id integer
+);
+CREATE INDEX ON stock_move_line (move_id);

@@ -39,3 +39,14 @@ def test_substitutes_are_kept_apart_from_what_they_replace() -> None:
     assert total.substituted(1) == 4
     assert total.line_numbers == {1, 2}
     assert total.final_sources == {"wms"}
+
+
+def test_each_line_of_a_box_may_name_its_lot() -> None:
+    lines = {"s1": [box(1, "2") | {"lot": "L1"}, box(1, "1") | {"lot": "L2"}, box(2, "1", "B", "D") | {"lot": "L3"}]}
+    [parcel] = shipped([sent("s1")], lines).parcels
+    assert parcel.by_line == {1: Decimal(3)}
+    assert [(lot.line_number, lot.sku, lot.is_substitute, lot.name, lot.quantity) for lot in parcel.lots] == [
+        (1, "A", False, "L1", Decimal(2)),
+        (1, "A", False, "L2", Decimal(1)),
+        (2, "B", True, "L3", Decimal(1)),
+    ]
