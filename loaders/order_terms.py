@@ -62,17 +62,18 @@ def line_cells(work: Work, source: str, payload: Mapping[str, Any]) -> dict[str,
     other way round, the price is converted with the rate that Odoo's tax has.
     """
     price, included = payload["unit_price"], work.channel(source).taxes.prices_include
+    column = f"{work.client.dialect.line_tax}/.id"
     tax = _tax(work, source, payload)
     if isinstance(tax, Missing):
         return tax
     if tax is None:
-        return {"tax_id/.id": "", "price_unit": price}
+        return {column: "", "price_unit": price}
     if tax["price_include"] != included:
         if tax["amount_type"] != "percent":
             return Missing(waits_for=None, why=f"Odoo's tax {tax['name']} is no percentage: prices cannot be converted")
         factor = 1 + Decimal(str(tax["amount"])) / 100
         price = str(Decimal(price) / factor if included else Decimal(price) * factor)
-    return {"tax_id/.id": str(tax["id"]), "price_unit": price}
+    return {column: str(tax["id"]), "price_unit": price}
 
 
 def _tax(work: Work, source: str, payload: Mapping[str, Any]) -> Mapping[str, Any] | Missing | None:

@@ -90,7 +90,6 @@ def deliver_settlements(work: Work, batch: Sequence[Due]) -> None:
             acting.append(found)
     if acting:
         _read(work, acting)
-        _post(work, acting)
         _make(work, acting)
         _post(work, acting)
         _settle(work, acting)

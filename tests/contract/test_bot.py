@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 
+from config.policies import Policies
 from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
 from loaders.access import denied
 from loaders.client import OdooClient
@@ -24,6 +25,7 @@ from sandbox.odoo import StandInOdoo
 from tests.contract.client import Odoo
 from tests.contract.sales import Sales
 from tests.fixtures.delivery import (
+    NOON,
     PRIORITIES,
     GivenChanges,
     OperationalEnd,
@@ -35,6 +37,7 @@ from tests.fixtures.delivery import (
     product,
     shipment,
     shipment_line,
+    upsert,
 )
 from tests.fixtures.postgres import FreshDatabase
 
@@ -177,6 +180,36 @@ def test_the_pages_groups_are_enough_for_counts_returns_scrap_invoices_payments_
     notes = bot.read_by_id("account.move.reversal", [wizard], ["new_move_ids"])[wizard]["new_move_ids"]
     bot.call("account.move", "action_post", [notes])
     assert [note["state"] for note in bot.read_by_id("account.move", notes, ["state"]).values()] == ["posted"]
+
+
+def test_the_pages_groups_are_enough_for_taxes_teams_and_marketplaces_statements(
+    end: OperationalEnd, odoo: Odoo
+) -> None:
+    number, currency = f"BOT-{odoo.prefix}", odoo.read("res.company", 1, "currency_id")["currency_id"][1]
+    tax = odoo.call("account.tax", "create", {"name": number, "amount": 19.0, "price_include_override": "tax_included"})
+    money = {
+        "settlement_journal": "MISC",
+        "clearing_account": "101000",
+        "fee_accounts": {"*": "620000"},
+        "payout_account": "101403",
+    }
+    terms = {"team": "Sales", "company": "My Company", "units": {"unit": "Units"}, "taxes": {"by_rate": {"19": number}}}
+    end.use(Policies.model_validate({"channels": {"shop": {"money": money, **terms}}}))
+    fee: dict[str, Any] = {
+        "settlement_key": number,
+        "line_number": 1,
+        "kind": "fee",
+        "currency": currency,
+        "posted_at": NOON,
+    }
+    end.arrive(customer(name=number), product(sku=number), order(order_number=number), line(tax_rate="19"))
+    end.arrive(upsert("settlement_line", "shop", "1", amount="-3", **fee))
+    end.deliver_all()
+    odoo.call("account.tax", "write", [tax], {"active": False})
+    assert {record: end.error(record) for record, status in end.statuses().items() if status != "delivered"} == {}
+    assert odoo.find("sale.order", ["name", "=", number], fields=("amount_tax",))[0]["amount_tax"] == 3.61
+    [entry] = odoo.find("account.move", ["ref", "like", f"{number} ("], fields=("state",))
+    assert entry["state"] == "posted"
 
 
 def returned(bot: OdooClient, picking_id: int) -> int:

@@ -54,6 +54,25 @@ def test_a_tax_is_taken_by_its_id_and_rounded_per_line(
     assert amounts["amount_total"] == round(untaxed + taxed, 2)
 
 
+def test_an_invoice_takes_its_tax_out_of_the_price_as_its_order_does(sales: Sales) -> None:
+    odoo = sales.odoo
+    lines = [
+        [0, 0, {"name": "Work", "quantity": float(quantity), "price_unit": float(price), "discount": float(discount),
+                "tax_ids": [[6, 0, [tax]]]}]
+        for tax in [_tax(odoo, "tax_included")] for quantity, price, discount in _INCLUDED
+    ]  # fmt: skip
+    [customer] = odoo.find("res.partner", ["name", "=", f"Customer {odoo.prefix}"])
+    values = {"move_type": "out_invoice", "partner_id": customer["id"], "invoice_line_ids": lines}
+    invoice = odoo.call("account.move", "create", values)
+    fields = ("price_subtotal", "price_total")
+    found = odoo.find("account.move.line", ["move_id", "=", invoice], ["display_type", "=", "product"], fields=fields)
+    assert [(line["price_subtotal"], round(line["price_total"] - line["price_subtotal"], 2)) for line in found] == list(
+        _INCLUDED.values()
+    )
+    amounts = odoo.read("account.move", invoice, "amount_untaxed", "amount_tax", "amount_total")
+    assert (amounts["amount_untaxed"], amounts["amount_tax"]) == (108.43, 20.61)
+
+
 def test_an_empty_tax_cell_takes_the_tax_off(sales: Sales) -> None:
     order = sales.quotation("q", ("mug", "1", "10"))
     name, tax = sales.odoo.name("q_1"), _tax(sales.odoo, "tax_excluded")

@@ -96,6 +96,17 @@ def test_an_order_has_its_channels_taxes_currency_team_and_units_whatever_call_d
     assert [(outcome, error) for outcome, error in lane.rows(NOTES) if outcome != "parked"][-1] == ("delivered", words)
 
 
+def test_an_order_of_another_company_takes_that_companys_tax_of_the_name(lane: OperationalEnd) -> None:
+    partner = _make(lane, "res.partner", name="Second Ltd")
+    second = _make(lane, "res.company", name="Second Ltd", partner_id=partner, currency_id=143)
+    _make(lane, "account.tax", name="VAT", amount=19)
+    _make(lane, "account.tax", name="VAT", amount=5, company_id=second)
+    lane.use(_policies(company="Second Ltd", taxes={"by_rate": {"5": "VAT"}}))
+    lane.arrive(customer(), product(), order(), line(tax_rate="5"))
+    lane.deliver()
+    assert lane.odoo_rows("SELECT company_id, amount_tax FROM sale_order") == [(second, Decimal("0.95"))]
+
+
 def test_a_changed_note_reaches_a_confirmed_order_with_a_price_list(lane: OperationalEnd) -> None:
     lane.use(_whole(lane))
     lane.arrive(*_mixed_order())
@@ -209,6 +220,10 @@ def test_an_order_that_is_rejected_is_cancelled_in_odoo_and_reopened_when_it_is_
     lane.deliver()
     assert lane.error("sales_order:shop:o1") == "The order's tax is 0.10 more in Odoo than at the channel."
     assert lane.odoo_rows(ORDER)[0][0] == "cancel"
+    with closing(lane.dead_letters()) as letters:
+        letters.replay(Selection())
+    lane.deliver()
+    assert (lane.status("sales_order:shop:o1"), lane.odoo_rows(ORDER)[0][0]) == ("dead", "cancel")
     lane.arrive(order(amount_total="19", amount_tax="3.8"))
     lane.deliver()
     assert lane.odoo_rows(ORDER) == [("sale", Decimal(19), Decimal("3.80"))]

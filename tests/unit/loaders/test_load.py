@@ -93,3 +93,42 @@ def test_the_digest_says_whether_the_cells_are_the_same() -> None:
     one = LoadRow(cells={"id": "cw.1", "name": "a", "email": ""})
     assert one.digest == LoadRow(cells={"email": "", "name": "a", "id": "cw.1"}).digest
     assert one.digest != LoadRow(cells={"id": "cw.1", "name": "", "email": "a"}).digest
+
+
+class Recording:
+    """Answers each record that has an external id, and keeps what it was called with."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[list[str], list[list[str]], Any]] = []
+
+    def call(self, model: str, method: str, args: list[Any], *, context: Any = None) -> Reply:
+        columns, rows = args
+        self.calls.append((columns, rows, context))
+        return {"ids": [len(row[0]) for row in rows if row[0]], "messages": []}
+
+
+def test_rows_go_with_those_of_their_columns_and_company() -> None:
+    odoo = Recording()
+    rows = [
+        LoadRow(cells={"id": "cw.1", "name": "a"}, first={"team_id/.id": "2"}, company_id=7),
+        LoadRow(cells={"id": "cw.22", "name": "b"}),
+        LoadRow(cells={"id": "cw.333", "name": "c"}, first={"team_id/.id": "3"}, company_id=7),
+    ]
+    assert load(cast("OdooClient", odoo), "sale.order", rows, batch_records=9).ids == {
+        "cw.1": 4,
+        "cw.333": 6,
+        "cw.22": 5,
+    }
+    assert odoo.calls == [
+        (["id", "name", "team_id/.id"], [["cw.1", "a", "2"], ["cw.333", "c", "3"]], {"allowed_company_ids": [7]}),
+        (["id", "name"], [["cw.22", "b"]], {}),
+    ]
+    assert rows[0].digest == LoadRow(cells=rows[0].cells).digest
+
+
+def test_a_records_parts_are_the_rows_below_it() -> None:
+    odoo = Recording()
+    parts = [{"line_ids/id": "cw.1_1"}, {"line_ids/id": "cw.1_2"}]
+    rows = [LoadRow(cells={"id": "cw.1"}, parts=parts), LoadRow(cells={"id": "cw.2"}, parts=parts[:1])]
+    assert load(cast("OdooClient", odoo), "account.move", rows, batch_records=9).ids == {"cw.1": 4, "cw.2": 4}
+    assert odoo.calls[0][:2] == (["id", "line_ids/id"], [["cw.1", "cw.1_1"], ["", "cw.1_2"], ["cw.2", "cw.1_1"]])
