@@ -1,6 +1,9 @@
 """`odoo`: an Odoo for one test: the stand-in over JSON-RPC and over JSON-2, and (marked `odoo`) a real one over JSON-RPC.
 
 `sales`: a customer and products in it. `bridge`: the operational lane's end, which delivers to it under this test's own prefix.
+
+`either`: that over a stand-in of the test's own, and over the real one where CAUSEWAY_TEST_ODOO_DSN says how its rows are read; what it
+makes in Odoo carries its prefix. `end`: the same, whose Odoo has the channel's tax (workflows).
 """
 
 from __future__ import annotations
@@ -9,21 +12,22 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
-from typing import cast
+from typing import Literal
 
 import pytest
 from pydantic import SecretStr
 
-from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
-from loaders.delivery import Deliverer
-from loaders.outbox import Outbox
+from config.settings import Connection, OdooSettings, StateSettings
+from loaders.client import OdooClient
 from sandbox.odoo import StandInOdoo
 from sandbox.postgres import EmbeddedPostgres
 from tests.contract.client import Address, Odoo, Web
 from tests.contract.json2 import Json2Rpc
 from tests.contract.sales import Sales
-from tests.fixtures.delivery import PRIORITIES, GivenChanges, OperationalEnd, no_fetch
+from tests.contract.workflows import taxed
+from tests.fixtures.delivery import OdooEnd
 from tests.fixtures.postgres import FreshDatabase
 
 _RUN = f"{int(time.time()):x}"
@@ -101,39 +105,62 @@ def sales(odoo: Odoo) -> Sales:
 
 
 @pytest.fixture
-def bridge(odoo: Odoo, database: FreshDatabase) -> Iterator[OperationalEnd]:
-    """See the module. It has no server of its own: ask `odoo` for what Odoo has."""
-    state = StateSettings(connection=Connection(dsn=database.dsn), db_schema="causeway")
-    who, delivery, mapper = odoo.address, DeliverySettings(), GivenChanges()
+def bridge(odoo: Odoo, database: FreshDatabase) -> Iterator[OdooEnd]:
+    """See the module. Ask `odoo` for what Odoo has."""
+    protocol: Literal["jsonrpc", "json2"] = "json2" if isinstance(odoo.rpc, Json2Rpc) else "jsonrpc"
+    with closing(_end_over(odoo.address, odoo.prefix, database, protocol=protocol)) as end:
+        yield end
+
+
+@pytest.fixture(params=["stand_in", pytest.param("real", marks=pytest.mark.odoo)])
+def either(request: pytest.FixtureRequest, database: FreshDatabase) -> Iterator[OdooEnd]:
+    """See the module."""
+    if request.param == "stand_in":
+        yield request.getfixturevalue("lane")
+        return
+    prefix = f"w{_RUN}t{next(_numbers)}"
+    with closing(_end_over(_real_address(), prefix, database, odoo_dsn=_real_dsn())) as end:
+        yield end
+
+
+def _end_over(
+    address: Address,
+    prefix: str,
+    database: FreshDatabase,
+    *,
+    odoo_dsn: str = "",
+    protocol: Literal["jsonrpc", "json2"] = "jsonrpc",
+) -> OdooEnd:
     settings = OdooSettings(
-        url=who.url,
-        database=who.database,
-        user=who.user,
-        password=SecretStr(who.password),
+        url=address.url,
+        database=address.database,
+        user=address.user,
+        password=SecretStr(address.password),
         api_key=SecretStr(_KEY),
-        protocol="json2" if isinstance(odoo.rpc, Json2Rpc) else "jsonrpc",
-        prefix=odoo.prefix,
+        protocol=protocol,
+        prefix=prefix,
     )
-    end = OperationalEnd(
-        state=state,
-        odoo_settings=settings,
-        delivery=delivery,
-        odoo=cast("StandInOdoo", None),
-        odoo_dsn="",
-        outbox=Outbox(state, mapper, no_fetch, PRIORITIES),
-        mapper=mapper,
-        deliverer=Deliverer(state, settings, delivery),
-    )
-    yield end
-    end.close()
+    state = StateSettings(connection=Connection(dsn=database.dsn), db_schema="causeway")
+    return OdooEnd(state=state, odoo_settings=settings, odoo_dsn=odoo_dsn)
+
+
+@pytest.fixture
+def end(either: OdooEnd) -> Iterator[OdooEnd]:
+    """Put the tax away when the test is over: others use that Odoo."""
+    tax, settings = taxed(either), either.odoo_settings
+    yield either
+    with closing(OdooClient(settings)) as client:
+        client.write("account.tax", [tax], {"active": False})
 
 
 @pytest.fixture
 def odoo_dsn(odoo: Odoo, postgres: EmbeddedPostgres) -> str:
     """How the Odoo's database is reached."""
-    if odoo.address != _real_address():
-        return postgres.dsn("odoo_contract")
+    return _real_dsn() if odoo.address == _real_address() else postgres.dsn("odoo_contract")
+
+
+def _real_dsn() -> str:
     given = os.environ.get("CAUSEWAY_TEST_ODOO_DSN")
     if not given:
-        pytest.skip("CAUSEWAY_TEST_ODOO_DSN is not set: the real Odoo's database can't be captured")
+        pytest.skip("CAUSEWAY_TEST_ODOO_DSN is not set: the real Odoo's database can't be read")
     return given

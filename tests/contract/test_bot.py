@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -17,22 +18,16 @@ from config.policies import Policies
 from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
 from loaders.access import denied
 from loaders.client import OdooClient
-from loaders.delivery import Deliverer
 from loaders.external_ids import look_up
 from loaders.odoo_errors import OdooError
-from loaders.outbox import Outbox
-from sandbox.odoo import StandInOdoo
 from tests.contract.client import Odoo
 from tests.contract.sales import Sales
 from tests.fixtures.delivery import (
     NOON,
-    PRIORITIES,
-    GivenChanges,
-    OperationalEnd,
+    OdooEnd,
     address,
     customer,
     line,
-    no_fetch,
     order,
     product,
     shipment,
@@ -92,27 +87,16 @@ def bot_settings(odoo: Odoo) -> OdooSettings:
 
 
 @pytest.fixture
-def end(odoo: Odoo, database: FreshDatabase, lend: Lends) -> Iterator[OperationalEnd]:
+def end(odoo: Odoo, database: FreshDatabase, lend: Lends) -> Iterator[OdooEnd]:
     """The operational lane's end, delivering to the real Odoo as the bot with all the page's groups."""
     lend([group for group, _, _ in GROUPS]).close()
     state = StateSettings(connection=Connection(dsn=database.dsn), db_schema="causeway")
-    delivery, mapper = DeliverySettings(retry_first_s=0.1, retry_longest_s=1, max_attempts=3), GivenChanges()
-    settings = bot_settings(odoo)
-    end = OperationalEnd(
-        state=state,
-        odoo_settings=settings,
-        delivery=delivery,
-        odoo=cast("StandInOdoo", odoo),
-        odoo_dsn="",
-        outbox=Outbox(state, mapper, no_fetch, PRIORITIES),
-        mapper=mapper,
-        deliverer=Deliverer(state, settings, delivery),
-    )
-    yield end
-    end.close()
+    delivery = DeliverySettings(retry_first_s=0.1, retry_longest_s=1, max_attempts=3)
+    with closing(OdooEnd(state=state, odoo_settings=bot_settings(odoo), odoo_dsn="", delivery=delivery)) as end:
+        yield end
 
 
-def test_the_pages_groups_are_enough_from_the_order_to_the_delivery(end: OperationalEnd, odoo: Odoo) -> None:
+def test_the_pages_groups_are_enough_from_the_order_to_the_delivery(end: OdooEnd, odoo: Odoo) -> None:
     number = f"BOT-{odoo.prefix}"
     end.arrive(
         customer(name=f"Acme {odoo.prefix}"),
@@ -182,9 +166,7 @@ def test_the_pages_groups_are_enough_for_counts_returns_scrap_invoices_payments_
     assert [note["state"] for note in bot.read_by_id("account.move", notes, ["state"]).values()] == ["posted"]
 
 
-def test_the_pages_groups_are_enough_for_taxes_teams_and_marketplaces_statements(
-    end: OperationalEnd, odoo: Odoo
-) -> None:
+def test_the_pages_groups_are_enough_for_taxes_teams_and_marketplaces_statements(end: OdooEnd, odoo: Odoo) -> None:
     number, currency = f"BOT-{odoo.prefix}", odoo.read("res.company", 1, "currency_id")["currency_id"][1]
     tax = odoo.call("account.tax", "create", {"name": number, "amount": 19.0, "price_include_override": "tax_included"})
     money = {

@@ -8,7 +8,7 @@ from config.policies import Policies
 from tests.contract.client import Odoo
 from tests.fixtures.delivery import (
     NOON,
-    OperationalEnd,
+    OdooEnd,
     customer,
     line,
     order,
@@ -21,7 +21,7 @@ from tests.fixtures.delivery import (
 )
 
 
-def test_goods_are_counted_shipped_returned_and_scrapped_once(odoo: Odoo, bridge: OperationalEnd) -> None:
+def test_goods_are_counted_shipped_returned_and_scrapped_once(odoo: Odoo, bridge: OdooEnd) -> None:
     rules = {"damaged": {"label": "Broken on arrival", "disposition": "scrap"}}
     stock = {"counts": True}
     bridge.use(
@@ -68,7 +68,7 @@ def test_goods_are_counted_shipped_returned_and_scrapped_once(odoo: Odoo, bridge
         bridge.deliver()
 
 
-def check(odoo: Odoo, bridge: OperationalEnd, number: str) -> None:
+def check(odoo: Odoo, bridge: OdooEnd, number: str) -> None:
     """What Odoo has of it."""
     assert bridge.rows("SELECT record_id, waits_for, error FROM outbox WHERE status <> 'delivered'") == []
     [sale] = odoo.find("sale.order", ["name", "=", number], fields=("delivery_status",))
@@ -99,7 +99,7 @@ def check(odoo: Odoo, bridge: OperationalEnd, number: str) -> None:
     assert [(one["state"], one["scrap_qty"]) for one in scraps] == [("done", 1.0)]
 
 
-def test_lots_ship_as_the_warehouse_names_them(odoo: Odoo, bridge: OperationalEnd) -> None:
+def test_lots_ship_as_the_warehouse_names_them(odoo: Odoo, bridge: OdooEnd) -> None:
     number, sku = f"L-{odoo.prefix}", f"L1-{odoo.prefix}"
     bridge.arrive(customer(name=f"Lots {odoo.prefix}"), product(sku=sku, tracking="lot"))
     bridge.deliver()

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from config.policies import Policies
-from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
-from loaders.delivery import Deliverer
-from loaders.outbox import Outbox
-from sandbox.odoo import StandInOdoo
 from tests.contract.client import Odoo
 from tests.fixtures.crashes import crash_at_every_call
 from tests.fixtures.delivery import (
-    PRIORITIES,
-    GivenChanges,
-    OperationalEnd,
+    OdooEnd,
     customer,
     line,
-    no_fetch,
     order,
     product,
     return_line,
@@ -31,7 +22,6 @@ from tests.fixtures.delivery import (
     shipment_line,
     upsert,
 )
-from tests.fixtures.postgres import FreshDatabase
 
 pytestmark = pytest.mark.parametrize(
     "logged_in", ["stand_in", pytest.param("real", marks=pytest.mark.odoo)], indirect=True
@@ -42,7 +32,7 @@ pytestmark = pytest.mark.parametrize(
 class Shop:
     """A channel of its own in one Odoo, whose orders are invoiced."""
 
-    lane: OperationalEnd
+    lane: OdooEnd
     odoo: Odoo
     currency: str
 
@@ -79,35 +69,12 @@ class Shop:
 
 
 @pytest.fixture
-def shop(odoo: Odoo, database: FreshDatabase) -> Iterator[Shop]:
+def shop(odoo: Odoo, bridge: OdooEnd) -> Shop:
     """See Shop. Its deliverer writes under the test's own prefix."""
-    state = StateSettings(connection=Connection(dsn=database.dsn), db_schema="causeway")
-    address = odoo.address
-    settings = OdooSettings(
-        url=address.url,
-        database=address.database,
-        user=address.user,
-        password=SecretStr(address.password),
-        prefix=odoo.prefix,
-    )
-    delivery = DeliverySettings(retry_first_s=0.01, retry_longest_s=0.05, max_attempts=3)
     money = {"invoicing": "on_order", "payment_methods": {"card": {"journal": "BNK1"}}}
-    policies = Policies.model_validate({"channels": {"shop": {"money": money}}})
-    mapper = GivenChanges()
-    lane = OperationalEnd(
-        state=state,
-        odoo_settings=settings,
-        delivery=delivery,
-        odoo=cast("StandInOdoo", None),
-        odoo_dsn="",
-        outbox=Outbox(state, mapper, no_fetch, PRIORITIES),
-        mapper=mapper,
-        deliverer=Deliverer(state, settings, delivery, policies=policies),
-        policies=policies,
-    )
+    bridge.use(Policies.model_validate({"channels": {"shop": {"money": money}}}))
     [company] = odoo.find("res.company", ["id", "=", 1], fields=("currency_id",))
-    yield Shop(lane=lane, odoo=odoo, currency=company["currency_id"][1])
-    lane.close()
+    return Shop(lane=bridge, odoo=odoo, currency=company["currency_id"][1])
 
 
 @pytest.mark.timeout(600)

@@ -12,7 +12,6 @@ import pytest
 
 from config.errors import CausewayError, ErrorKind
 from sandbox.odoo import Fault
-from tests.fixtures.crashes import Point, crash_at_every_call
 from tests.fixtures.delivery import (
     OperationalEnd,
     address,
@@ -212,11 +211,4 @@ def test_a_kill_at_any_step_loses_nothing_and_repeats_nothing(lane: OperationalE
             break
         assert child.returncode == -signal.SIGKILL, child.stderr
     lane.deliver_all()
-    the_day_is_in_odoo_once(lane)
-
-
-@pytest.mark.parametrize("point", ["before", "after"])
-def test_a_death_between_any_two_calls_repeats_nothing(lane: OperationalEnd, point: Point) -> None:
-    a_small_day(lane)
-    assert crash_at_every_call(lane, point) > len(CALLS)
     the_day_is_in_odoo_once(lane)
