@@ -17,6 +17,7 @@ from loaders.named_sql import statements
 from loaders.state import connect, lock_writers, prepare, translated
 
 _LISTED_AT_MOST = 10_000
+_DIFFERENCE = ("field", "record", "value", "written", "owner", "noted_at")
 
 
 class Identities:
@@ -52,7 +53,7 @@ class Identities:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def show(self, record_id: str) -> dict[str, Any] | None:
-        """Return the thing that a record is: its records with their keys, its place in Odoo, and what may be it, too."""
+        """Return the thing that a record is: its records with their keys, its place in Odoo, what may be it, too, and what is not written."""
         with translated("reading an identity"), self._connection.transaction():
             known = self._connection.execute(_sql("record"), [record_id]).fetchone()
             if known is None:
@@ -60,6 +61,7 @@ class Identities:
             thing = known[1]
             members = self._connection.execute(_sql("members"), [thing]).fetchall()
             place = self._connection.execute(_sql("place"), [thing]).fetchone()
+            differences = self._connection.execute(_sql("differences"), [thing]).fetchall()
         names = ("record", "matched_by", "confidence", "status", "operation", "keys")
         return {
             "thing": thing,
@@ -67,6 +69,7 @@ class Identities:
             "odoo": dict(zip(("model", "id"), place, strict=True)) if place else None,
             "records": [dict(zip(names, member, strict=True)) for member in members],
             "doubts": self.doubts(thing=thing),
+            "differences": [dict(zip(_DIFFERENCE, row, strict=True)) for row in differences],
         }
 
     def link(self, record_id: str, to: str, *, by: str, reason: str) -> dict[str, Any]:

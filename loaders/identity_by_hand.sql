@@ -25,6 +25,9 @@ SELECT i.entity || ':' || i.source || ':' || i.source_key, i.matched_by, i.confi
 FROM identity i LEFT JOIN outbox o ON o.record_id = i.entity || ':' || i.source || ':' || i.source_key
 WHERE i.canonical_id = %s ORDER BY i.matched_by <> 'self', i.source, i.source_key
 
+-- name: differences
+SELECT field, record_id, value, written, owner, noted_at FROM value_differences WHERE thing = %s ORDER BY field, record_id
+
 -- name: place
 SELECT model, odoo_id FROM crosswalk WHERE canonical_id = %s
 

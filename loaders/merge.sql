@@ -98,6 +98,12 @@ SET operation = 'delete', stage = 'load', waits_for = NULL, error_kind = NULL, e
 FROM staged d
 WHERE d.kind = 'delete' AND o.record_id = d.record_id AND o.operation = 'upsert'
 
+-- What another source's record of a thing says may be what is written: its owner looks again.
+-- name: owners_of_linked
+UPDATE outbox o SET status = 'pending', stage = 'load', updated_at = now()
+FROM staged s JOIN outbox l USING (record_id)
+WHERE s.kind IN ('upsert', 'delete') AND l.status = 'linked' AND o.record_id = l.canonical_id AND o.status = 'delivered'
+
 -- name: aggregates
 INSERT INTO aggregates (aggregate_id)
 SELECT DISTINCT aggregate_id FROM staged WHERE kind = 'upsert' AND status = 'pending'

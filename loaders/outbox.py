@@ -325,6 +325,7 @@ class Outbox:
             connection.execute(_sql(name))
         if entities & _IDENTIFIED:
             resolve_staged(connection, self._priorities, self._policies)
+            connection.execute(_sql("owners_of_linked"))
         if ORDER in entities:
             connection.execute(_sql("duplicates"))
         if entities & _REFUNDING:

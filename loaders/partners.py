@@ -8,8 +8,8 @@ from typing import Any
 from loaders import lookups, references
 from loaders.archive import archive_deleted
 from loaders.claims import Due
-from loaders.load import LoadRow
 from loaders.references import Reference
+from loaders.survivorship import survivors
 from loaders.work import Prepared, Work, load_prepared
 
 MODEL = "res.partner"
@@ -26,17 +26,19 @@ def deliver_partners(work: Work, batch: Sequence[Due]) -> None:
         work.connection, [*(due.canonical_id for due in wanted), *filter(None, parents.values())]
     )
     prepared = []
-    for due in wanted:
+    for one in survivors(work, wanted):
+        due = one.due
         parent_id = parents[due.record_id]
         parent = known.get(parent_id) if parent_id else None
         if parent_id and (parent is None or not parent.is_bound):
             work.outcomes.parked(due, parent.canonical_id if parent else parent_id, "its customer is not in Odoo yet")
             continue
         bound = known.get(due.canonical_id)
-        row = LoadRow(cells=_cells(work, due, parent, bound))
+        is_bound = bound is not None and bound.is_bound
+        row = one.row(_cells(work, due, parent, bound), is_bound=is_bound)
         prepared.append(Prepared(due=due, row=row, bound=bound))
-    for one, odoo_id in load_prepared(work, MODEL, prepared):
-        work.outcomes.delivered(one.due, model=MODEL, odoo_id=odoo_id)
+    for loaded, odoo_id in load_prepared(work, MODEL, prepared):
+        work.outcomes.delivered(loaded.due, model=MODEL, odoo_id=odoo_id)
 
 
 def _parent(due: Due) -> str | None:

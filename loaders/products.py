@@ -14,6 +14,7 @@ from loaders.claims import Due
 from loaders.load import LoadRow, load
 from loaders.named import Missing, named
 from loaders.references import Reference
+from loaders.survivorship import survivors
 from loaders.work import Prepared, Work, load_prepared
 
 MODEL = "product.product"
@@ -58,15 +59,17 @@ def deliver_products(work: Work, batch: Sequence[Due]) -> None:
     wanted = [due for due in batch if not due.is_delete]
     known = references.records(work.connection, [due.canonical_id for due in wanted])
     prepared = []
-    for due in wanted:
+    for one in survivors(work, wanted):
+        due = one.due
         unit = _unit(work, due)
         if isinstance(unit, Missing):
             work.outcomes.missing(due, unit.waits_for, unit.why)
             continue
         bound = known.get(due.canonical_id)
-        prepared.append(Prepared(due=due, row=LoadRow(cells=_cells(work, due, bound) | unit), bound=bound))
-    for one, odoo_id in load_prepared(work, MODEL, prepared):
-        work.outcomes.delivered(one.due, model=MODEL, odoo_id=odoo_id)
+        is_bound = bound is not None and bound.is_bound
+        prepared.append(Prepared(due=due, row=one.row(_cells(work, due, bound) | unit, is_bound=is_bound), bound=bound))
+    for loaded, odoo_id in load_prepared(work, MODEL, prepared):
+        work.outcomes.delivered(loaded.due, model=MODEL, odoo_id=odoo_id)
 
 
 def _unit(work: Work, due: Due) -> dict[str, str] | Missing:

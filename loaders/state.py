@@ -22,7 +22,7 @@ from config.settings import StateSettings
 from config.silence import noticing_silence
 from loaders.named_sql import statements
 
-VERSION = 13
+VERSION = 14
 _CREATION_LOCK = 0x0CA5_EA11  # any number of our own: two processes must not create the tables at once
 _WRITER_LOCK = 0x0CA5_EA12
 

@@ -343,3 +343,16 @@ CREATE TABLE identity_doubts (
     PRIMARY KEY (entity, source, source_key, canonical_id, matched_by)
 );
 CREATE INDEX identity_doubts_thing ON identity_doubts (canonical_id);
+
+-- name: version_14
+-- What a record says of a thing's field and what is not written to Odoo: another record's value is, or the field is somebody else's.
+CREATE TABLE value_differences (
+    thing     text NOT NULL,                            -- canonical id
+    field     text NOT NULL,
+    record_id text NOT NULL,
+    value     text NOT NULL,
+    written   text,                                     -- null: nothing; Odoo keeps what it has
+    owner     text,                                     -- the field's, by the policies
+    noted_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (thing, field, record_id)
+);

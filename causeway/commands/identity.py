@@ -64,6 +64,10 @@ def show(record: RecordArgument, config: ConfigOption = DEFAULT_CONFIG, as_json:
     ]
     if doubts:
         print_table("in doubt", ("record", "may be", "by", "why", "differs in"), doubts)
+    names = ("field", "record", "value", "written", "owner")
+    apart = [[one[name] for name in names] for one in found["differences"]]
+    if apart:
+        print_table("said, and not written", names, apart)
 
 
 @app.command("link")
