@@ -94,7 +94,8 @@ def _take_back(
     drafts = [
         line_id for line_id in ids.values() if line_id in states and states[line_id]["state"] in ("draft", "sent")
     ]
-    confirmed = [line_id for line_id in ids.values() if line_id in states and states[line_id]["state"] == "sale"]
+    is_confirmed = work.client.dialect.is_confirmed
+    confirmed = [line_id for line_id in ids.values() if line_id in states and is_confirmed(states[line_id])]
     refused = each_or_refused(lambda some: work.client.call(MODEL, "unlink", [some]), drafts)
     for line_id in confirmed:
         # With its price, which Odoo would recompute otherwise.

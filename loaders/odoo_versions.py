@@ -3,7 +3,8 @@
 Contract: pure; `dialect_of(version)` gives the names of one version, and a loader uses the names. 18 is tested on a real Odoo; 16, 17 and
 19 are from their sources, untested. A version in between (saas~18.3) is taken for its major one, an unknown newer one for 19.
 
-Sources: stock/models/stock_move.py (quantity_done until 16; quantity and picked from 17), sale/models/sale_order.py (state done until
+Sources: stock/models/stock_move.py (quantity_done until 16; quantity and picked from 17), stock/wizard/stock_picking_return.py (create_returns
+until 17), sale/models/sale_order.py (state done until
 16; locked from 17; no cancel wizard from 19), account/wizard/account_move_reversal.py (reverse_moves until 16; refund_moves from 17),
 sale/models/sale_order_line.py (tax_ids, product_uom_id from 19), product/models/product_template.py (detailed_type until 17).
 """
@@ -11,7 +12,7 @@ sale/models/sale_order_line.py (tax_ids, product_uom_id from 19), product/models
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +28,8 @@ class Dialect:
 
     line_tax, line_unit: of sale.order.line. move_done: how much of a move is done; move_picked: the mark that it is.
     move_name: the text that a move must have. order_locked: the flag of a locked order; where there is none, the state done says it.
-    refund: account.move.reversal's method that makes a credit note. storable: what makes a product one that stock is kept of.
+    refund: account.move.reversal's method that makes a credit note. give_back: stock.return.picking's that makes the transfer.
+    storable, service: the cells that make a product one that stock is kept of, or a service. kept: the field that tells which.
     validate, cancel: contexts that keep button_validate and action_cancel from opening a dialog.
     """
 
@@ -39,8 +41,11 @@ class Dialect:
     move_name: str | None = "name"
     order_locked: str | None = "locked"
     refund: str = "refund_moves"
+    give_back: str = "action_create_returns"
     valuation_layer: str | None = "stock.valuation.layer"
     storable: Mapping[str, str]
+    service: Mapping[str, str]
+    kept: str = "is_storable"
     validate: Mapping[str, Any]
     cancel: Mapping[str, Any]
 
@@ -52,14 +57,52 @@ class Dialect:
         """Tell whether an order or line, read with `state`, is confirmed."""
         return order["state"] == "sale" or (self.order_locked is None and order["state"] == "done")
 
+    @property
+    def order_state(self) -> list[str]:
+        """The fields that `is_locked` and `is_confirmed` want to have been read."""
+        return ["state", self.order_locked] if self.order_locked else ["state"]
+
+    def keeps_stock(self, product: Mapping[str, Any]) -> bool:
+        """Tell whether stock is kept of a product that was read with the field `kept`."""
+        return product[self.kept] in (True, "product")
+
+    def move_fields(self, fields: Sequence[str]) -> list[str]:
+        """Return what to read of moves for these fields, which are called as in 18."""
+        own = {"quantity": self.move_done, "picked": self.move_picked}
+        return [name for field in fields if (name := own.get(field, field)) is not None]
+
+    def moves(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return moves that were read with `move_fields`, with the fields called as in 18.
+
+        Where there is no mark, what is done of a move is what somebody has said of it, so that it is picked.
+        """
+        if self.move_picked:
+            return [dict(row) for row in rows]
+        said = [(row, row.get(self.move_done) or 0.0) for row in rows]
+        return [{**row, "quantity": done, "picked": done > 0} for row, done in said]
+
+    def move_values(self, *, picked: bool, quantity: float | None) -> dict[str, Any]:
+        """Return what to write on moves to have this much done of them; None: what is reserved."""
+        if self.move_picked:
+            return {self.move_picked: picked} | ({} if quantity is None else {self.move_done: quantity})
+        return {self.move_done: (quantity or 0.0) if picked else 0.0}
+
 
 _18 = Dialect(
     major=18,
     storable={"type": "consu", "is_storable": "1"},
+    service={"type": "service", "is_storable": ""},
     validate={"skip_backorder": True, "skip_sms": True},
     cancel={"disable_cancel_warning": True},
 )
-_17 = replace(_18, major=17, storable={"detailed_type": "product"})
+_17 = replace(
+    _18,
+    major=17,
+    storable={"detailed_type": "product"},
+    service={"detailed_type": "service"},
+    kept="detailed_type",
+    give_back="create_returns",
+)
 _16 = replace(
     _17,
     major=16,

@@ -21,7 +21,6 @@ from loaders.references import OrderLine
 from loaders.work import Work
 
 MODEL = "sale.order"
-_CANCEL = {"disable_cancel_warning": True}
 _OPEN = ("draft", "sent")
 
 
@@ -64,12 +63,13 @@ def cancel_in_odoo(work: Work, ids: Sequence[int]) -> dict[int, str]:
     """Cancel those of these orders that are not cancelled; return Odoo's words for each that stays."""
     if not ids:
         return {}
-    rows = work.client.read_by_id(MODEL, ids, ["state", "locked"])
-    locked = [odoo_id for odoo_id, row in rows.items() if row["locked"] and row["state"] != "cancel"]
+    dialect = work.client.dialect
+    rows = work.client.read_by_id(MODEL, ids, dialect.order_state)
+    locked = [odoo_id for odoo_id, row in rows.items() if dialect.is_locked(row) and row["state"] != "cancel"]
     refused = each_or_refused(lambda some: work.client.call(MODEL, "action_unlock", [some]), locked)
     acting = [odoo_id for odoo_id, row in rows.items() if row["state"] != "cancel" and odoo_id not in refused]
     return refused | each_or_refused(
-        lambda some: work.client.call(MODEL, "action_cancel", [some], context=_CANCEL), acting
+        lambda some: work.client.call(MODEL, "action_cancel", [some], context=dialect.cancel), acting
     )
 
 
@@ -99,7 +99,7 @@ def _bring(work: Work, ready: Mapping[int, Due]) -> tuple[dict[int, str], dict[i
     refused |= {
         odoo_id: "The channel says draft, but Odoo's order is confirmed."
         for odoo_id in drafts
-        if rows[odoo_id]["state"] == "sale"
+        if work.client.dialect.is_confirmed(rows[odoo_id])
     }
     refused |= cancel_in_odoo(work, cancelled)
     held, noted = _compare(work, {i: wanted[i] for i in confirmed}, rows)
@@ -119,7 +119,7 @@ def _compare(
         found = differing(work.channel(due.source), due.payload, rows[odoo_id])
         if found is None:
             continue
-        if found.beyond == "write" or rows[odoo_id]["state"] == "sale":
+        if found.beyond == "write" or work.client.dialect.is_confirmed(rows[odoo_id]):
             noted[odoo_id] = found.words
             continue
         held[odoo_id] = found.words
@@ -138,7 +138,7 @@ def _verify(work: Work, confirmed: Mapping[int, Due]) -> dict[int, str]:
     refused = {
         odoo_id: f"Odoo left the order in state {rows[odoo_id]['state'] if odoo_id in rows else 'deleted'}."
         for odoo_id in confirmed
-        if odoo_id not in rows or rows[odoo_id]["state"] != "sale"
+        if odoo_id not in rows or not work.client.dialect.is_confirmed(rows[odoo_id])
     }
     settled = {odoo_id: due for odoo_id, due in confirmed.items() if odoo_id not in refused}
     moved = {i: due for i, due in settled.items() if rows[i]["date_order"] != ordered_at(due.payload)}

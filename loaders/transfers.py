@@ -154,7 +154,7 @@ class _Plan:
             elif not move["picked"]:
                 by_values[None, True].append(move["id"])
         for (written, picked), moves in by_values.items():
-            values: Row = {"picked": picked} | ({} if written is None else {"quantity": written})
+            values = self._work.client.dialect.move_values(picked=picked, quantity=written)
             self._work.client.write(MOVE, moves, values)
         ship_lots(self._work, by_lot, shipped_lots)
 
@@ -167,7 +167,7 @@ class _Plan:
             for picking, transfer in pickings.items()
             if transfer.is_final and transfer.acting is transfer.legs[-1]
         ]
-        context = {"skip_backorder": True, "skip_sms": True, "picking_ids_not_to_backorder": final}
+        context = {**self._work.client.dialect.validate, "picking_ids_not_to_backorder": final}
         refused = each_or_refused(
             lambda some: self._work.client.call(PICKING, "button_validate", [some], context=context),
             list(pickings),
@@ -250,7 +250,7 @@ def _lines(work: Work, order_ids: Iterable[int]) -> dict[int, Row]:
     """Return all lines of these orders by id. What has been shipped and came back has been delivered here: it left once."""
     rows = work.client.search_read(LINE, [["order_id", "in", list(order_ids)]], _LINE_FIELDS)
     lines = {row["id"]: row for row in rows}
-    for move in work.client.search_read(MOVE, [["sale_line_id", "in", list(lines)], *_CAME_BACK], _MOVE_FIELDS):
+    for move in _moves(work, [["sale_line_id", "in", list(lines)], *_CAME_BACK]):
         lines[move["sale_line_id"][0]]["qty_delivered"] += move["quantity"]
     return lines
 
@@ -260,7 +260,12 @@ def _open_moves(work: Work, lines: Mapping[int, Row]) -> list[Row]:
     outgoing = [line_id for line_id, row in lines.items() if row["product_uom_qty"] > 0]
     states = ["state", "not in", ["done", "cancel", "draft"]]
     domain = [["sale_line_id", "in", outgoing], ["picking_id", "!=", False], states]
-    return work.client.search_read(MOVE, domain, _MOVE_FIELDS) if outgoing else []
+    return _moves(work, domain) if outgoing else []
+
+
+def _moves(work: Work, domain: Sequence[Any]) -> list[Row]:
+    dialect = work.client.dialect
+    return dialect.moves(work.client.search_read(MOVE, domain, dialect.move_fields(_MOVE_FIELDS)))
 
 
 def _note_concerned(work: Work, by_line: Mapping[int, Transfer], moves: Sequence[Row]) -> None:

@@ -166,7 +166,7 @@ def _claim(work: Work, notes: Sequence[_Credit]) -> Refused:
 
 def _reverse(work: Work, invoice_ids: Sequence[int], values: Mapping[str, Any]) -> None:
     wizard = work.client.call(_REVERSAL, "create", [{**values, "move_ids": [[6, 0, list(invoice_ids)]]}])
-    work.client.call(_REVERSAL, "refund_moves", [[wizard]])
+    work.client.call(_REVERSAL, work.client.dialect.refund, [[wizard]])
 
 
 def _fill(work: Work, notes: Sequence[_Credit]) -> Refused:

@@ -98,11 +98,12 @@ def _waits_for(sku: str, product: Reference | None) -> str:
 
 def _stored(work: Work, counts: Sequence[Count]) -> list[Count]:
     """Bury the counts of what Odoo keeps no stock of, or only by lot."""
-    rows = work.client.read_by_id(PRODUCT, sorted({one.spot[0] for one in counts}), ["is_storable", "tracking"])
+    dialect = work.client.dialect
+    rows = work.client.read_by_id(PRODUCT, sorted({one.spot[0] for one in counts}), [dialect.kept, "tracking"])
     stored = []
     for one in counts:
-        row = rows.get(one.spot[0], {"is_storable": False, "tracking": "none"})
-        if not row["is_storable"]:
+        row = rows.get(one.spot[0], {dialect.kept: False, "tracking": "none"})
+        if not dialect.keeps_stock(row):
             work.outcomes.dead(one.due, f"Odoo keeps no stock of {one.due.payload['product_sku']}.")
         elif row["tracking"] != "none":
             words = f"Odoo tracks {one.due.payload['product_sku']} by {row['tracking']}: a count of all of it says too little."

@@ -33,7 +33,6 @@ _MOVE_FIELDS = (
 )
 _PICKING_FIELDS = ("carrier_tracking_ref", "state", "origin", "picking_type_code")
 _OVER = ("done", "cancel")
-_CONTEXT = {"skip_sms": True, "skip_backorder": True}
 _AT_ONCE = 50
 
 Row = dict[str, Any]
@@ -92,7 +91,7 @@ class _Moved:
         domain = ["|", ["sale_line_id", "in", lines], ["picking_id", "in", [row["id"] for row in mine]]]
         self.moves = [
             row
-            for row in work.client.search_read(MOVE, [*domain, ["state", "not in", ["cancel", "draft"]]], _MOVE_FIELDS)
+            for row in _moves(work, [*domain, ["state", "not in", ["cancel", "draft"]]])
             if row["picking_id"] and row["sale_line_id"]
         ]
         self.pickings = {row["id"]: row for row in mine}
@@ -216,6 +215,11 @@ def _too_little(receipt: Receipt, moved: _Moved, lines: Lines, over: float) -> N
         receipt.refused = f"More has come back than Odoo has delivered: {over:g} too many of order line {lines[0]}."
 
 
+def _moves(work: Work, domain: Sequence[Any]) -> list[Row]:
+    dialect = work.client.dialect
+    return dialect.moves(work.client.search_read(MOVE, domain, dialect.move_fields(_MOVE_FIELDS)))
+
+
 def _return(work: Work, receipt: Receipt, picking: int, returned: Sequence[tuple[Row, float]]) -> None:
     """Let Odoo's wizard return these quantities of one transfer."""
     lines = [
@@ -226,7 +230,7 @@ def _return(work: Work, receipt: Receipt, picking: int, returned: Sequence[tuple
     try:
         wizard = work.client.call(WIZARD, "create", [values])
         context = {"default_carrier_tracking_ref": receipt.marker}
-        made = work.client.call(WIZARD, "action_create_returns", [[wizard]], context=context)
+        made = work.client.call(WIZARD, work.client.dialect.give_back, [[wizard]], context=context)
     except OdooError as error:
         if error.kind is not ErrorKind.REFUSED:
             raise
@@ -251,7 +255,9 @@ def _validate(work: Work, receipts: Sequence[Receipt]) -> None:
     waiting = [picking for picking, row in states.items() if row["state"] != "done"]
     _reserve(work, waiting)
     refused = each_or_refused(
-        lambda some: work.client.call(PICKING, "button_validate", [some], context=_CONTEXT), waiting, _AT_ONCE
+        lambda some: work.client.call(PICKING, "button_validate", [some], context=work.client.dialect.validate),
+        waiting,
+        _AT_ONCE,
     )
     for picking, words in refused.items():
         of[picking].refused = words

@@ -62,4 +62,6 @@ def _rows(work: Work, received: Mapping[int, Receipt]) -> dict[tuple[int, int], 
 
 def _moves(work: Work, pickings: list[int]) -> list[dict[str, Any]]:
     domain = [["picking_id", "in", pickings], ["state", "=", "done"], ["scrapped", "=", False]]
-    return work.client.search_read("stock.move", domain, ["picking_id", "product_id", "quantity"])
+    dialect = work.client.dialect
+    fields = dialect.move_fields(["picking_id", "product_id", "quantity"])
+    return dialect.moves(work.client.search_read("stock.move", domain, fields))

@@ -90,6 +90,37 @@ def test_the_page_on_odoo_has_each_versions_names_in_its_column() -> None:
             its.move_name,
             its.order_locked,
             its.refund,
+            its.give_back,
         ]
         missing = [name for name in (*names, its.valuation_layer, *its.cancel) if name and f"`{name}`" not in told]
         assert not missing, (major, missing)
+
+
+def test_moves_are_read_and_written_in_each_versions_words_and_told_in_18s() -> None:
+    old, new = dialect_of("16.0"), dialect_of("18.0")
+    fields = ["picking_id", "quantity", "picked", "state"]
+    assert new.move_fields(fields) == fields
+    assert old.move_fields(fields) == ["picking_id", "quantity_done", "state"]
+    assert new.moves([{"id": 1, "quantity": 2.0, "picked": False}]) == [{"id": 1, "quantity": 2.0, "picked": False}]
+    assert [
+        (row["quantity"], row["picked"]) for row in old.moves([{"quantity_done": 2.0}, {"quantity_done": 0.0}])
+    ] == [
+        (2.0, True),
+        (0.0, False),
+    ]
+    assert new.move_values(picked=True, quantity=3.0) == {"picked": True, "quantity": 3.0}
+    assert new.move_values(picked=True, quantity=None) == {"picked": True}
+    assert old.move_values(picked=True, quantity=3.0) == {"quantity_done": 3.0}
+    assert old.move_values(picked=False, quantity=0.0) == {"quantity_done": 0.0}
+
+
+def test_whether_stock_is_kept_of_a_product_is_told_by_each_versions_field() -> None:
+    old, new = dialect_of("17.0"), dialect_of("18.0")
+    assert old.keeps_stock({"detailed_type": "product"})
+    assert not old.keeps_stock({"detailed_type": "consu"})
+    assert new.keeps_stock({"is_storable": True})
+    assert not new.keeps_stock({"is_storable": False})
+
+
+def test_a_return_is_made_by_another_method_before_18() -> None:
+    assert (dialect_of("17.0").give_back, dialect_of("18.0").give_back) == ("create_returns", "action_create_returns")
