@@ -54,7 +54,7 @@ def make_invoices(work: Work, billings: Mapping[int, Billing]) -> Refused:
     What was read of an order that had something to invoice is read again.
     """
     live = {order_id: one for order_id, one in billings.items() if one.books.state == "sale"}
-    bare = [one for one in live.values() if not one.books.drafts and _to_invoice(one)]
+    bare = [one for one in live.values() if _to_invoice(one)]
     refused: Refused = {}
     for final in (False, True):
         ids = [one.books.order_id for one in bare if _has_reductions(one.books) is final]

@@ -198,9 +198,9 @@ def test_a_draft_that_is_there_already_is_posted(lane: OperationalEnd) -> None:
     wizard = rpc.call("sale.advance.payment.inv", "create", [values])
     rpc.call("sale.advance.payment.inv", "create_invoices", [[wizard]])
     lane.use(money())
-    lane.arrive(order(note="now invoiced"))
+    lane.arrive(order(note="now invoiced"), line(key="o1-3", line_number=3, quantity="1", unit_price="7"))
     lane.deliver()
-    assert shown(documents(lane)) == [invoice("59.50")]
+    assert shown(documents(lane)) == [invoice("59.50"), invoice("7.00")]
 
 
 def test_a_return_that_was_refunded_is_credited_with_what_came_back(lane: OperationalEnd) -> None:

@@ -66,9 +66,10 @@ def test_a_captured_payment_settles_its_invoice_in_the_journal_of_its_method(lan
     assert settled(lane) == [("out_invoice", "paid", 0)]
     [(odoo_id,)] = lane.odoo_rows("SELECT id FROM account_payment")
     assert lane.rows("SELECT model, odoo_id FROM crosswalk WHERE entity = 'payment'") == [("account.payment", odoo_id)]
+    written = lane.odoo_rows("SELECT write_date FROM account_payment")
     lane.arrive(payment(reference="psp_1, again"))
     lane.deliver()
-    assert len(payments(lane)) == 1
+    assert lane.odoo_rows("SELECT write_date FROM account_payment") == written
 
 
 def test_what_no_policy_books_is_kept_and_drives_nothing(lane: OperationalEnd) -> None:
@@ -112,6 +113,17 @@ def test_a_payment_waits_for_its_order_and_then_for_its_invoice(lane: Operationa
     assert settled(lane) == [("out_invoice", "paid", 0)]
 
 
+def test_payments_stay_behind_the_orders_that_are_on_their_way(lane: OperationalEnd) -> None:
+    lane.odoo_settings = lane.odoo_settings.model_copy(update={"batch_records": 1})
+    lane.use(money())
+    for key in ("o1", "o2", "o3"):
+        lane.arrive(customer(), product(), order(key=key), line(key=f"{key}-1", order_key=key))
+        lane.arrive(payment(key, order_key=key))
+    lane.deliver()
+    assert settled(lane) == [("out_invoice", "paid", 0)] * 3
+    assert lane.rows("SELECT record_id FROM deliveries WHERE outcome = 'parked'") == []
+
+
 def test_one_payment_settles_the_invoices_of_several_deliveries(lane: OperationalEnd) -> None:
     lane.use(money())
     an_order(lane, payment(amount="24"))
@@ -138,6 +150,10 @@ def test_where_people_invoice_a_payment_settles_their_invoice(lane: OperationalE
     lane.arrive(payment(reference="look again"))
     lane.deliver()
     assert settled(lane) == [("out_invoice", "paid", 0)]
+    lane.arrive(payment(status="refunded"))
+    lane.deliver()
+    assert lane.waits_for("payment:shop:1") == "odoo#account.move=SO-o1"
+    assert len(payments(lane)) == 1
 
 
 def test_a_journal_that_is_not_there_is_waited_for(lane: OperationalEnd) -> None:
