@@ -107,6 +107,22 @@ def test_a_line_that_changes_or_goes_is_set_off_by_an_entry_of_the_difference(la
     assert not lane.deliver().worked
 
 
+def test_a_statement_in_another_currency_is_booked_in_it_where_odoo_has_it_active(lane: OperationalEnd) -> None:
+    lane.use(_policies())
+    lane.arrive(settlement_line(1, "payout", "-7.25", currency="EUR"), settlement_line(2, "fee", "-1", currency="CHF"))
+    lane.deliver()
+    assert lane.waits_for("settlement_line:market:S1-1") == "odoo#res.currency=CHF"
+    lane.arrive(deleted("settlement_line", "market", "S1-2"))
+    lane.rows("UPDATE outbox SET updated_at = now() - interval '1 hour' RETURNING 1")
+    lane.use(lane.policies)
+    lane.deliver()
+    lane.deliver()
+    assert lane.odoo_rows(
+        "SELECT l.amount_currency, k.name, l.parent_state FROM account_move_line l"
+        " JOIN res_currency k ON k.id = l.currency_id ORDER BY 1"
+    ) == [(Decimal("-7.25"), "EUR", "posted"), (Decimal("7.25"), "EUR", "posted")]
+
+
 def test_what_no_policy_or_statement_names_is_only_recorded_until_the_policies_do(lane: OperationalEnd) -> None:
     lane.arrive(*_statement(), settlement_line(9, "fee", "-3", settlement_key=None))
     lane.deliver()
