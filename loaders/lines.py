@@ -1,7 +1,8 @@
 """Order lines, as sale.order.line, with explicit price, discount and tax (order_terms).
 
 The price goes with every load: given on create only, Odoo takes it for the list price's and recomputes it with the quantity
-(technical_price_unit, sale/models/sale_order_line.py). Odoo adjusts the moves of a confirmed order by itself.
+(technical_price_unit, sale/models/sale_order_line.py). Odoo adjusts the moves of a confirmed order by itself: it also plans again
+what was given up or has come back, so that the order's final shipment is looked at once more.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def deliver_lines(work: Work, batch: Sequence[Due]) -> None:
         prepared.append(Prepared(due=due, row=row, bound=own.get(due.record_id)))
     for one, odoo_id in load_prepared(work, MODEL, prepared):
         work.outcomes.delivered(one.due, model=MODEL, odoo_id=odoo_id)
+        if one.bound is not None and one.bound.is_bound and not one.unchanged:
+            work.outcomes.changed_after_shipping(one.due.aggregate_id)
 
 
 def _waits(work: Work, due: Due, order: Reference | None, products: LineProducts) -> bool:

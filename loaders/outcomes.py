@@ -67,6 +67,7 @@ class Outcomes:
         self._log: list[tuple[Any, ...]] = []
         self._delivered = Delivered()
         self._released: set[str] = set()
+        self._changed_orders: set[str] = set()
         self._places: dict[tuple[str, int], str] = {}
         self._billed: set[str] = set()
         self.counts: Counter[str] = Counter()
@@ -119,6 +120,10 @@ class Outcomes:
         )
         self._delivered.add(due, model, odoo_id, waits=expects is not None)
         self._released |= {due.record_id, due.canonical_id, lookups.order_driven(due.record_id)}
+
+    def changed_after_shipping(self, order_id: str) -> None:
+        """A line of this order (by record id) was changed in Odoo: what its final shipment had closed may be open again."""
+        self._changed_orders.add(order_id)
 
     def happened(self, waits_for: str) -> None:
         """What records may wait for, besides the delivery of a record, has happened."""
@@ -253,6 +258,8 @@ class Outcomes:
         self.ages = [(entity, age_s) for entity, age_s in (logged or ()) if age_s is not None]
         if self._released:
             connection.execute(_sql("release"), [list(self._released)])
+        if self._changed_orders:
+            connection.execute(_sql("look_at_final_shipments"), [list(self._changed_orders)])
         if self._billed:
             connection.execute(_sql("payments_again"), [list(self._billed)])
         delivered = [one.due.record_id for one in self._settled if one.status == "delivered"]

@@ -72,6 +72,13 @@ SET status = CASE i.status WHEN 'waived' THEN i.status ELSE 'pending' END,
     content_hash = (i.content_hash::bigint + 1)::text, committed_at = excluded.committed_at, waits_for = NULL, error_kind = NULL,
     error = NULL, attempts = 0, next_attempt_at = NULL, updated_at = now()
 
+-- name: look_at_final_shipments
+UPDATE outbox s SET status = 'pending', updated_at = now()
+FROM outbox o
+WHERE o.record_id = ANY(%s) AND s.entity = 'shipment' AND s.payload ->> 'order_source' = o.source
+  AND s.payload ->> 'order_number' = o.payload ->> 'order_number' AND (s.payload ->> 'is_final')::boolean
+  AND s.status = 'delivered' AND s.operation = 'upsert'
+
 -- A batch that another deliverer took for left behind stays: both may have worked on its records.
 -- name: ended
 DELETE FROM calls_under_way WHERE batch_id = %s AND left_at IS NULL

@@ -79,6 +79,15 @@ def test_without_a_backorder_the_rest_is_given_up(sales: Sales) -> None:
     assert sales.state(order)["delivery_status"] == "full"
 
 
+def test_a_line_that_is_loaded_again_asks_again_for_what_was_given_up(sales: Sales) -> None:
+    order = sales.order("o", ("mug", "5", "4"))
+    sales.pick(sales.moves(order)[0]["id"], 2)
+    picking = sales.pickings(order)[0]["id"]
+    sales.validate(picking, skip_backorder=True, picking_ids_not_to_backorder=[picking])
+    sales.odoo.loaded("sale.order.line", "id product_uom_qty price_unit", [sales.odoo.name("o_1"), "5", "4"])
+    assert [(one["state"], one["product_uom_qty"]) for one in sales.moves(order)][1:] == [("assigned", 3.0)]
+
+
 def test_cancelling_after_a_part_has_shipped_leaves_what_is_done(sales: Sales) -> None:
     order = sales.order("o", ("mug", "5", "4"))
     sales.pick(sales.moves(order)[0]["id"], 2)

@@ -107,6 +107,14 @@ def test_odoo_itself_takes_back_more_than_was_shipped(sales: Sales) -> None:
     assert [line["qty_delivered"] for line in sales.lines(order, "qty_delivered")] == [-2.0]
 
 
+def test_a_line_that_is_loaded_again_asks_again_for_what_has_come_back(sales: Sales) -> None:
+    picking = _shipped(sales, "o", ("mug", "5", "4"))
+    order = sales.odoo.read("stock.picking", picking, "sale_id")["sale_id"][0]
+    sales.validate(_return(sales, picking, {"mug": 2.0})["res_id"])
+    sales.odoo.loaded("sale.order.line", "id product_uom_qty price_unit", [sales.odoo.name("o_1"), "5", "4"])
+    assert [(one["state"], one["product_uom_qty"]) for one in sales.moves(order)][2:] == [("assigned", 2.0)]
+
+
 def test_a_return_that_is_not_received_can_be_cancelled(sales: Sales) -> None:
     picking = _shipped(sales, "o", ("mug", "5", "4"))
     made = _return(sales, picking, {"mug": 2.0})["res_id"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from config.policies import ChannelPolicy, Policies, StockPolicy
+from config.policies import ChannelPolicy, Domain, DomainPolicy, Mode, Policies, StockPolicy
 from tests.fixtures.crashes import Point, crash_at_every_call
 from tests.fixtures.delivery import (
     NOON,
@@ -101,6 +101,19 @@ def test_a_count_comes_after_what_its_warehouse_has_shipped_and_reserves_for_who
     # From -2, which the shipment has left, to what is there: for the backorder of 3.
     assert adjustments(lane) == [6]
     assert lane.odoo_rows("SELECT state FROM stock_picking ORDER BY id") == [("done",), ("assigned",)]
+
+
+def test_a_count_waits_until_its_warehouses_shipments_are_in_odoo(lane: OperationalEnd) -> None:
+    held = {Domain.SHIPMENTS: DomainPolicy(mode=Mode.HELD)}
+    lane.use(COUNTED.model_copy(update={"domains": held}))
+    lane.arrive(customer(), product(), order(), line(quantity="5"))
+    lane.arrive(level("4"), shipment(), shipment_line(quantity="2"))
+    lane.deliver()
+    assert lane.status("stock_level:wms:WH/p1") == "pending"
+    assert on_hand(lane) == []
+    lane.use(COUNTED)
+    lane.deliver()
+    assert on_hand(lane) == [("SKU-p1", 4)]
 
 
 @pytest.mark.parametrize("point", ["before", "after"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -194,6 +195,20 @@ def test_parcels_are_shipped_once_wherever_the_deliverer_dies(lane: OperationalE
     assert crash_at_every_call(lane, point) >= 5
     assert sorted(shipped(lane)) == TWO
     assert lane.odoo_rows("SELECT carrier_tracking_ref FROM stock_picking WHERE carrier_id IS NOT NULL") == [("T-2",)]
+    assert lane.odoo_rows("SELECT count(*) FROM stock_picking WHERE state NOT IN ('done', 'cancel')") == [(0,)]
+
+
+def test_a_line_that_changes_after_the_final_shipment_opens_nothing(lane: OperationalEnd) -> None:
+    an_order(lane)
+    lane.arrive(shipment(is_final=True), shipment_line(quantity="2"))
+    lane.deliver()
+    lane.arrive(upsert("return", "shop", "r1", return_number="R1"), upsert("return_line", "shop", "r1-1", quantity="1"))
+    lane.deliver()
+    lane.arrive(line(quantity="5", unit_price="9.75"))
+    lane.deliver()
+    assert lane.odoo_rows("SELECT price_unit, qty_delivered::int FROM sale_order_line ORDER BY id LIMIT 1") == [
+        (Decimal("9.75"), 1)
+    ]
     assert lane.odoo_rows("SELECT count(*) FROM stock_picking WHERE state NOT IN ('done', 'cancel')") == [(0,)]
 
 
