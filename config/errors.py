@@ -33,6 +33,7 @@ class ErrorKind(StrEnum):
     TRANSIENT = "transient"  # serialization failure, lock, 5xx, timeout: the same again may succeed
     WAITING = "waiting"  # a record refers to one that has not arrived
     REFUSED = "refused"  # the target refuses one record for what it says
+    POLICY = "policy"  # the policies have no word for what one record says
     UNKNOWN_OUTCOME = "unknown_outcome"  # the reply was lost: look before writing again
     INTERNAL = "internal"  # a bug
 
@@ -55,6 +56,7 @@ _DISPOSITIONS: dict[ErrorKind, Disposition] = {
     ErrorKind.WAITING: Disposition.PARK,
     ErrorKind.INVALID_RECORD: Disposition.DEAD_LETTER,
     ErrorKind.REFUSED: Disposition.DEAD_LETTER,
+    ErrorKind.POLICY: Disposition.DEAD_LETTER,
 }
 
 

@@ -33,6 +33,7 @@ _ADVICE: tuple[tuple[ErrorKind | None, str, str], ...] = (
         "Give the value at the source, or a default in the mapping; either is taken up without a replay.",
     ),
     (ErrorKind.INVALID_RECORD, r"", "Mend the row at the source, or its mapping; either is taken up without a replay."),
+    (ErrorKind.POLICY, r"", "Say it in the policies and restart the operational lane; it then goes by itself."),
     (
         ErrorKind.WAITING,
         r"product",

@@ -97,6 +97,13 @@ class Claims:
         with translated("releasing claims"):
             self._connection.rollback()
 
+    def try_policies_again(self) -> int:
+        """Make dead letters due again that the policies had no word for; return how many. Policies are read when a process starts."""
+        with translated("looking for records that the policies had no word for"):
+            due = self._connection.execute(_sql("try_policies_again")).rowcount
+            self._connection.commit()
+        return due
+
     def release_satisfied(self) -> int:
         """Make parked records due again whose wait is over; return how many."""
         with translated("looking for records whose wait is over"):

@@ -91,6 +91,10 @@ WHERE status = 'pending' AND entity IN ('return', 'return_line')
   AND (record_id = ANY(%(returns)s) OR (entity = 'return_line' AND aggregate_id = ANY(%(returns)s)))
 ORDER BY arrival
 
+-- name: try_policies_again
+UPDATE outbox SET status = 'pending', error_kind = NULL, error = NULL, attempts = 0, next_attempt_at = NULL, updated_at = now()
+WHERE status = 'dead' AND error_kind = 'policy'
+
 -- A record that arrived or was delivered while another was being parked for it is found here. Of what people keep in Odoo nobody
 -- tells us: it is looked for again every minute.
 -- name: release_satisfied

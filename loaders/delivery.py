@@ -107,6 +107,7 @@ class Deliverer:
         self._circuit = Circuit(delivery.retry_first_s, delivery.retry_longest_s)
         self._connections: _Connections | None = None
         self._compared = True  # whether anything was ever compared in shadow mode
+        self._policies_tried = False
         self._swept_at = float("-inf")
         self._retention = Retention(delivery.keep_days)
         self._arrived = threading.Event()
@@ -193,6 +194,9 @@ class Deliverer:
             self._compared = went_live(state, self._gates.entities(Mode.LIVE, Mode.HELD))
             claims = Claims(held)
             claims.take_up_settlements(self._policies.settled_sources)
+            if not self._policies_tried:
+                self._policies_tried = True
+                claims.try_policies_again()
             self._connections = _Connections(state=state, held=held, claims=claims, rechecks=rechecks)
         return self._connections
 

@@ -143,9 +143,9 @@ class Outcomes:
         self._settle(settled, "dead")
 
     def missing(self, due: Due, waits_for: str | None, why: str) -> None:
-        """It lacks something: it waits for that, or is dead where no waiting helps."""
+        """It lacks something: it waits for that, or is dead where no waiting helps, for want of a word in the policies."""
         if waits_for is None:
-            self.dead(due, why)
+            self.dead(due, why, kind=ErrorKind.POLICY)
         else:
             self.parked(due, waits_for, why)
 

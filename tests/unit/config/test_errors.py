@@ -17,6 +17,7 @@ EXPECTED = {
     ErrorKind.WAITING: Disposition.PARK,
     ErrorKind.INVALID_RECORD: Disposition.DEAD_LETTER,
     ErrorKind.REFUSED: Disposition.DEAD_LETTER,
+    ErrorKind.POLICY: Disposition.DEAD_LETTER,
 }
 
 

@@ -57,6 +57,7 @@ def test_what_differs_in_names_only_is_one_cause_with_its_count_times_and_latest
         (ErrorKind.REFUSED, "You are not allowed to modify it", "right"),
         (ErrorKind.WAITING, "its product is not in Odoo yet", "product"),
         (ErrorKind.WAITING, "waits for odoo#account.tax=VAT 7", "in Odoo"),
+        (ErrorKind.POLICY, "the policies have no tax for its rate of 7 %", "restart"),
         (ErrorKind.TRANSIENT, "serialization failure", "log"),
     ],
 )
