@@ -40,6 +40,7 @@ _RECORD = (
     "lsn", "committed_at", "origin", "mapping", "mapping_version", "payload",
 )  # fmt: skip
 _SOURCE_ROW = ("source", "table", "key", "lsn", "committed_at", "origin")
+_DELIVERY = ("outcome", "model", "odoo_id", "error", "at", "confirmed_at", "confirmed_lsn")
 _OUTBOX = (
     "operation", "status", "stage", "waits_for", "error_kind", "error", "attempts", "first_seen_at", "updated_at", "delivered_at",
     "closed_by", "closed_why",
@@ -90,10 +91,8 @@ def _with_neighbours(connection: Connection, found: Iterable[str]) -> list[str]:
 def _stories(connection: Connection, record_ids: Sequence[str]) -> list[Story]:
     ids = [list(record_ids)]
     deliveries: dict[str, list[Story]] = defaultdict(list)
-    for record, outcome, model, odoo_id, error, at in connection.execute(_sql("deliveries"), ids):
-        deliveries[record].append(
-            {"outcome": outcome, "model": model, "odoo_id": odoo_id, "error": error, "at": _plain(at)}
-        )
+    for record, *told in connection.execute(_sql("deliveries"), ids):
+        deliveries[record].append({name: _plain(value) for name, value in zip(_DELIVERY, told, strict=True)})
     places: dict[str, list[Story]] = defaultdict(list)
     for record, thing, model, odoo_id, external_id, at in connection.execute(_sql("in_odoo"), ids):
         places[record].append(

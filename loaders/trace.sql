@@ -36,7 +36,8 @@ SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operat
 FROM outbox WHERE record_id = ANY(%s) ORDER BY arrival
 
 -- name: deliveries
-SELECT record_id, outcome, model, odoo_id, error, finished_at FROM deliveries WHERE record_id = ANY(%s) ORDER BY delivery_id
+SELECT record_id, outcome, model, odoo_id, error, finished_at, confirmed_at, confirmed_lsn::text
+FROM deliveries WHERE record_id = ANY(%s) ORDER BY delivery_id
 
 -- A thing, and what was made in Odoo for it under names of its own (THING_...).
 -- name: in_odoo

@@ -51,6 +51,9 @@ def _lines(story: Story) -> Iterator[str]:
     for one in story["deliveries"]:
         what = f" as {one['model']} {one['odoo_id']}" if one["model"] else ""
         yield f"  {one['at'][:19]}  {one['outcome']}{what}{': ' + one['error'] if one['error'] else ''}"
+        if one["confirmed_at"]:
+            how = f"by Odoo's log at {one['confirmed_lsn']}" if one["confirmed_lsn"] else "by reading it back"
+            yield f"  {one['confirmed_at'][:19]}  confirmed {how}"
     for place in story["odoo"]:
         yield f"  in Odoo  {place['model']} {place['id']} ({place['external_id'] or 'without external id'})"
     yield ""

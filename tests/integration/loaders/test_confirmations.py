@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from causeway.cli import app
 from causeway.confirming import Confirming
 from causeway.preflight import run_checks
+from causeway.slot_report import slot_rows
 from causeway.slot_plans import plan_source
 from config.settings import CaptureSettings, Connection, Lane
 from loaders import confirmations
@@ -91,9 +92,12 @@ def test_what_somebody_changes_in_odoo_is_drift_until_both_agree(odoo_log: OdooL
     lane.arrive(customer(phone="6", email="a@example.com"))
     odoo_log.deliver()
     assert CUSTOMER not in {record for record, _ in odoo_log.drift()}
+    # Nor is anything of what the channel has no more.
+    odoo_log.change(f"UPDATE res_partner SET phone = '8' WHERE {_PARTNER}")
+    assert (CUSTOMER, "phone") in odoo_log.drift()
     lane.arrive(deleted("customer", "shop", "c1"))
     odoo_log.deliver()
-    odoo_log.change(f"UPDATE res_partner SET phone = '8', active = true WHERE {_PARTNER}")
+    odoo_log.change(f"UPDATE res_partner SET phone = '9', active = true WHERE {_PARTNER}")
     assert CUSTOMER not in {record for record, _ in odoo_log.drift()}
 
 
@@ -119,6 +123,37 @@ def test_what_odoo_makes_of_a_value_is_confirmed_and_no_drift(odoo_log: OdooLog,
     assert odoo_log.drift() == {}
     odoo_log.change(f"UPDATE res_partner SET phone = '7' WHERE {_PARTNER}")
     assert odoo_log.drift() == {(CUSTOMER, "phone"): ("+5", "7")}
+
+
+def test_what_odoo_changes_along_with_a_record_of_ours_is_no_drift(odoo_log: OdooLog, lane: OperationalEnd) -> None:
+    """As it does with the VAT numbers of a company's contacts."""
+    odoo_log.change(
+        "CREATE FUNCTION along() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " UPDATE res_partner SET phone = NEW.phone, write_uid = NEW.write_uid WHERE name = 'Bcme'; RETURN NULL; END $$",
+        "CREATE TRIGGER along AFTER UPDATE ON res_partner FOR EACH ROW WHEN (NEW.name = 'Acme') EXECUTE FUNCTION along()",
+    )
+    lane.arrive(customer(phone="5"), customer(key="c2", name="Bcme", phone="1"))
+    odoo_log.deliver()
+    lane.arrive(customer(phone="6"))
+    odoo_log.deliver()
+    assert lane.odoo_rows("SELECT phone FROM res_partner WHERE name = 'Bcme'") == [("6",)]
+    assert (odoo_log.drift(), odoo_log.unconfirmed()) == ({}, [])
+    odoo_log.change("UPDATE res_partner SET phone = '7' WHERE name = 'Bcme'")
+    assert odoo_log.drift() == {("customer:shop:c2", "phone"): ("6", "7")}
+
+
+def test_a_delivery_that_a_newer_one_has_overtaken_is_confirmed_with_it(
+    odoo_log: OdooLog, lane: OperationalEnd
+) -> None:
+    for phone in ("5", "6"):
+        lane.arrive(customer(phone=phone))
+        lane.deliver()
+    lane.rows(
+        'UPDATE deliveries SET expected = expected || \'{"phone": "4", "state": "x"}\' WHERE delivery_id = 1 RETURNING 1'
+    )
+    odoo_log.read()
+    assert odoo_log.unconfirmed() == []
+    assert lane.rows("SELECT count(DISTINCT confirmed_lsn) FROM deliveries") == [(1,)]
 
 
 def test_a_record_that_is_deleted_in_odoo_is_looked_at_again(odoo_log: OdooLog, lane: OperationalEnd) -> None:
@@ -250,6 +285,8 @@ def test_a_role_of_least_privilege_confirms_by_what_the_plan_prints(odoo_log: Od
         odoo_log.deliver()
         assert odoo_log.unconfirmed() == []
         assert plan() == []
+        (slot,) = (row for row in slot_rows(odoo_log.settings, "odoo") if row.lane == Lane.OPERATIONAL)
+        assert (slot.slot, slot.state) == (odoo_log.slot, "reserved")
         (finding,) = (one for one in run_checks(odoo_log.settings) if one.subject == "source odoo: operational slot")
         assert finding.ok, finding.message
         odoo_log.change(f"ALTER PUBLICATION {odoo_log.slot} DROP TABLE ONLY sale_order", read=False)

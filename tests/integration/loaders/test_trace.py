@@ -39,6 +39,8 @@ def test_an_orders_story_is_found_by_any_of_its_names_and_holds_all_that_belongs
     def told(entity: str, key: str) -> list[Story]:
         return trace(lane.state, lane.odoo_settings, entity, key)
 
+    confirmed = "UPDATE deliveries SET confirmed_at = now(), confirmed_lsn = '0/2A' WHERE record_id = 'sales_order:shop:o1' RETURNING 1"
+    lane.rows(confirmed)
     stories = told("sales_order", "SO-o1")
     assert names(stories) == OF_THE_ORDER
     for entity, key in (
@@ -68,6 +70,7 @@ def test_an_orders_story_is_found_by_any_of_its_names_and_holds_all_that_belongs
         "sales_order:shop:o1: delivered\n  from     shop source_key o1, LSN 0/1",
         "order_number SO-o1",
         f"in Odoo  sale.order {odoo_id} (cw.sales_order",
+        "  confirmed by Odoo's log at 0/2A\n",
         "is       customer:shop:c1, by vat",
     ):
         assert part in text
