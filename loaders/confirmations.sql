@@ -75,13 +75,9 @@ WHERE (n.model, n.odoo_id) IN (SELECT model, odoo_id FROM told) AND d.expected I
 
 -- One row a record that can be judged and a column in which Odoo differs; its name is null where none does. A record that is on its way,
 -- or whose delivery is not confirmed yet, can't be judged; what was read back is the last word.
--- An echo: our own user wrote it while a batch of ours was under way, as a side effect of another record's delivery.
 -- name: differences
 SELECT o.record_id, o.entity, o.source, l.model, l.odoo_id, e.key, e.value, l.columns ->> e.key, l.write_uid, l.lsn::text, d.delivery_id,
-    CASE WHEN e.key IS NOT NULL AND l.write_uid IN (SELECT uid FROM odoo_writers) THEN
-        EXISTS (SELECT 1 FROM calls_under_way u WHERE u.started_at <= l.committed_at AND u.left_at IS NULL)
-        OR EXISTS (SELECT 1 FROM deliveries b WHERE b.finished_at >= l.committed_at AND b.started_at <= l.committed_at)
-    ELSE false END
+    CASE WHEN l.write_uid IN (SELECT uid FROM odoo_writers) THEN l.committed_at END
 FROM (SELECT DISTINCT ON (model, odoo_id) * FROM told ORDER BY model, odoo_id, seq DESC) l
 JOIN crosswalk c ON c.model = l.model AND c.odoo_id = l.odoo_id
 JOIN outbox o ON o.record_id = c.canonical_id AND o.status = 'delivered' AND o.operation = 'upsert'
@@ -91,6 +87,12 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL jsonb_each_text(d.expected) e ON l.columns ? e.key AND l.columns ->> e.key IS DISTINCT FROM e.value
 WHERE l.columns IS NOT NULL AND d.model = l.model AND d.odoo_id = l.odoo_id AND l.committed_at >= d.started_at
   AND (d.confirmed_at IS NOT NULL OR l.lsn IS NULL)
+
+-- When batches were under way, as far as they ended after a moment.
+-- name: batches
+SELECT started_at, max(finished_at) FROM deliveries WHERE finished_at >= %(since)s GROUP BY started_at
+UNION ALL SELECT started_at, NULL FROM calls_under_way WHERE left_at IS NULL
+ORDER BY 1
 
 -- name: reworded
 UPDATE deliveries d SET expected = d.expected || r.columns

@@ -8,9 +8,11 @@ An echo of our own writes is known by its values; by its writer and its time onl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 import psycopg
@@ -23,6 +25,7 @@ from loaders.odoo_log import TABLES
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+_FOREVER = datetime.max.replace(tzinfo=UTC)
 DELETED, NAMELESS = "id", "external_id"
 
 
@@ -86,10 +89,11 @@ class Judge:
         if not rows:
             return
         echoes, drift = [], []
-        for record_id, entity, source, model, odoo_id, name, ours, theirs, writer, lsn, delivery_id, echo in rows:
+        under_way = _UnderWay.since(connection, [row[-1] for row in rows if row[5] is not None and row[-1] is not None])
+        for record_id, entity, source, model, odoo_id, name, ours, theirs, writer, lsn, delivery_id, own_at in rows:
             if name is None:
                 continue
-            if echo:
+            if own_at is not None and under_way.at(own_at):
                 echoes.append((delivery_id, name, theirs))
             elif self._owns(entity, source, model, name):
                 drift.append((record_id, model, odoo_id, name, ours, theirs, writer or None, lsn))
@@ -102,6 +106,26 @@ class Judge:
     def _owns(self, entity: str, source: str, model: str, column: str) -> bool:
         named = TABLES[model].fields.get(column, column)
         return self.policies.ownership(entity).may_write(source, named)
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """When batches of ours were under way. What our own user writes then may be a side effect of another record's delivery: an echo."""
+
+    beginnings: Sequence[datetime]
+    ends: Sequence[datetime]  # the latest of any batch that began by then
+
+    @classmethod
+    def since(cls, connection: Connection, moments: Sequence[datetime]) -> _UnderWay:
+        """Return what there was at these moments; asks only where there is one."""
+        rows = _execute(connection, "batches", {"since": min(moments)}).fetchall() if moments else []
+        ends = accumulate((end or _FOREVER for _, end in rows), max)
+        return cls([begin for begin, _ in rows], list(ends))
+
+    def at(self, moment: datetime) -> bool:
+        """Whether one was under way."""
+        begun = bisect_right(self.beginnings, moment)
+        return begun > 0 and self.ends[begun - 1] >= moment
 
 
 def stage(connection: Connection) -> None:
@@ -145,7 +169,7 @@ def look_again(connection: Connection, gone: Sequence[tuple[str, str, int]], lsn
 
 
 def _execute(
-    connection: Connection, name: str, parameters: Sequence[Any] | None = None
+    connection: Connection, name: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
 ) -> psycopg.Cursor[tuple[Any, ...]]:
     """Run a named statement, planned anew: a plan that was made for a few rows of a temporary table would be kept for many."""
     return connection.execute(_sql(name), parameters, prepare=False)

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from causeway.cli import app
 from causeway.confirming import Confirming
 from causeway.preflight import run_checks
-from causeway.slot_report import slot_rows
 from causeway.slot_plans import plan_source
+from causeway.slot_report import slot_rows
 from config.settings import CaptureSettings, Connection, Lane
 from loaders import confirmations
 from loaders.confirmed import ConfirmedCounter
