@@ -129,7 +129,7 @@ def test_the_pages_groups_are_enough_from_the_order_to_the_delivery(end: OdooEnd
     assert [one["state"] for one in states] == ["done", "done"]
 
 
-def test_the_pages_groups_are_enough_for_counts_returns_scrap_invoices_payments_and_credit_notes(
+def test_the_pages_groups_are_enough_for_counts_returns_scrap_invoices_and_credit_notes(
     sales: Sales, lend: Lends
 ) -> None:
     order_id = sales.order("o", ("stored", "5", "7"), ("mug", "2", "4"))
@@ -153,17 +153,33 @@ def test_the_pages_groups_are_enough_for_counts_returns_scrap_invoices_payments_
     bot.write("account.move", [invoice["id"]], {"invoice_date": "2026-01-06"})
     bot.call("account.move", "action_post", [[invoice["id"]]])
     of_invoice = {"active_model": "account.move", "active_ids": [invoice["id"]]}
-    journal = bot.search_read("account.journal", [["type", "=", "bank"]], [])[0]["id"]
-    payment = bot.call(
-        "account.payment.register", "create", [{"journal_id": journal, "amount": 1.0}], context=of_invoice
-    )
-    bot.call("account.payment.register", "action_create_payments", [[payment]], context=of_invoice)
     reversal = {"journal_id": invoice["journal_id"][0], "date": "2026-01-08", "reason": "returned"}
     wizard = bot.call("account.move.reversal", "create", [reversal], context=of_invoice)
     bot.call("account.move.reversal", bot.dialect.refund, [[wizard]])
     notes = bot.read_by_id("account.move.reversal", [wizard], ["new_move_ids"])[wizard]["new_move_ids"]
     bot.call("account.move", "action_post", [notes])
     assert [note["state"] for note in bot.read_by_id("account.move", notes, ["state"]).values()] == ["posted"]
+
+
+def test_the_pages_groups_are_enough_for_orders_that_are_invoiced_paid_and_paid_back(end: OdooEnd, odoo: Odoo) -> None:
+    number, currency = f"BOT-{odoo.prefix}", odoo.read("res.company", 1, "currency_id")["currency_id"][1]
+    money = {"invoicing": "on_order", "payment_methods": {"*": {"journal": "BNK1"}}}
+    end.use(Policies.model_validate({"channels": {"shop": {"money": money}}}))
+    end.arrive(customer(name=number), product(sku=number), order(order_number=number), line())
+    end.arrive(
+        *(
+            upsert("payment", "shop", key, amount=amount, currency=currency)
+            for key, amount in (("1", "19"), ("2", "-5"))
+        )
+    )
+    back = {"return_number": number, "status": "refunded", "refund_amount": "5"}
+    end.arrive(upsert("return", "shop", "r1", **back))
+    end.deliver_all()
+    assert {record: end.error(record) for record, status in end.statuses().items() if status != "delivered"} == {}
+    [found] = odoo.find("sale.order", ["name", "=", number], fields=("invoice_ids",))
+    fields = ("move_type", "amount_residual")
+    rows = odoo.find("account.move", ["id", "in", found["invoice_ids"]], ["state", "=", "posted"], fields=fields)
+    assert [tuple(row[name] for name in fields) for row in rows] == [("out_invoice", 0), ("out_refund", 0)]
 
 
 def test_the_pages_groups_are_enough_for_taxes_teams_and_marketplaces_statements(end: OdooEnd, odoo: Odoo) -> None:
@@ -217,7 +233,7 @@ def test_the_bot_finds_its_external_ids_though_it_may_not_read_them(odoo: Odoo, 
 PROBES: dict[str, Callable[[OdooClient], Any]] = {
     "sale.order": lambda bot: bot.call("sale.order", "create", [{"partner_id": 1}]),
     "stock.quant": lambda bot: bot.call("stock.quant", "create", [{}], context={"inventory_mode": True}),
-    "account.payment.register": lambda bot: bot.call("account.payment.register", "create", [{}]),
+    "account.payment": lambda bot: bot.call("account.payment", "create", [{}]),
     "res.partner": lambda bot: bot.call("res.partner", "create", [{"name": "Nobody"}]),
     "product.product": lambda bot: bot.call("product.product", "create", [{"name": "Nothing"}]),
 }
