@@ -35,3 +35,25 @@ def test_what_is_no_records_fault_is_raised() -> None:
 
     with pytest.raises(OdooError):
         each_or_refused(act, [1, 2])
+
+
+def _sizes(seconds_a_record: float, records: int, at_once: int) -> list[int]:
+    now, sizes = 0.0, list[int]()
+
+    def act(ids: list[int]) -> bool:
+        nonlocal now
+        now += seconds_a_record * len(ids)
+        sizes.append(len(ids))
+        return True
+
+    each_or_refused(act, range(records), at_once, clock=lambda: now)
+    return sizes
+
+
+def test_a_quick_odoo_gets_as_many_at_once_as_it_may() -> None:
+    assert _sizes(0.01, 160, at_once=50) == [10, 50, 50, 50]
+
+
+def test_a_slow_one_gets_as_many_as_take_about_ten_seconds() -> None:
+    assert _sizes(0.5, 60, at_once=50) == [10, 20, 20, 10]
+    assert _sizes(20.0, 13, at_once=50) == [10, 1, 1, 1]
