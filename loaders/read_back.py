@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 import psycopg
 from loguru import logger
 
-from config.errors import ErrorKind
+from config.errors import Disposition
 from loaders.client import OdooClient, Record
 from loaders.confirming import Judge, Told, look_again, stage, tell
 from loaders.named_sql import statements
@@ -59,12 +59,12 @@ def read_back(connection: Connection, client: OdooClient, judge: Judge, after_s:
 
 
 def _asked(client: OdooClient, table: OdooTable, ids: Mapping[int, set[str]]) -> Sequence[Told]:
-    """Ask Odoo for these records; who may not read them learns nothing, and is told so."""
+    """Ask Odoo for these records; who may not read them, or not in this version, learns nothing, and is told so: delivery goes on."""
     columns = sorted(set().union(*ids.values()) & set(table.columns))
     try:
         rows = client.read_by_id(table.model, list(ids), [*columns, WRITER])
     except OdooError as error:
-        if error.kind is not ErrorKind.REFUSED:
+        if error.disposition is Disposition.RETRY:
             raise
         logger.warning("{} can't be read back: {}", table.model, error)
         return ()
