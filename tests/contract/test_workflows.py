@@ -37,24 +37,44 @@ ORDERS = {
 
 # direction, state, whether it is a backorder, and its moves: product, quantity wanted and moved, state
 TRANSFERS = {
-    "called-off": [("outgoing", "cancel", False, "P1- 4 0 cancel", "P2- 3 0 cancel")],
-    "changed": [("outgoing", "confirmed", False, "P1- 6 0 confirmed", "P2- 0 0 cancel", "P3- 2 0 confirmed")],
-    "cut": [("outgoing", "done", False, "P1- 4 1 done", "P2- 3 3 done")],
-    "gone": [("outgoing", "cancel", False, "P1- 4 0 cancel")],
-    "in-parts": [("outgoing", "done", False, "P1- 3 3 done"), ("outgoing", "done", True, "P1- 1 1 done", "P2- 3 3 done")],
-    "lowered": [("outgoing", "cancel", True, "P1- 0 0 cancel"), ("outgoing", "done", False, "P1- 3 3 done", "P2- 3 3 done")],
-    "parcels": [("outgoing", "done", False, "P1- 4 4 done"), ("outgoing", "done", True, "P2- 3 3 done")],
-    "priced": [("outgoing", "done", False, "P1- 3 3 done")],
-    "refused": [("outgoing", "done", False, "P1- 4 4 done", "P2- 3 3 done")],
-    "replaced": [("outgoing", "done", False, "P1- 3 3 done", "P2- 3 3 done", "P3- 1 1 done")],
+    "called-off": [("outgoing", "cancel", False, "P1 4 0 cancel", "P2 3 0 cancel")],
+    "changed": [("outgoing", "assigned", False, "P1 6 6 assigned", "P2 0 0 cancel", "P3 2 2 assigned")],
+    "cut": [("outgoing", "done", False, "P1 4 1 done", "P2 3 3 done")],
+    "gone": [("outgoing", "cancel", False, "P1 4 0 cancel")],
+    "in-parts": [("outgoing", "done", False, "P1 3 3 done"), ("outgoing", "done", True, "P1 1 1 done", "P2 3 3 done")],
+    "lowered": [("outgoing", "cancel", True, "P1 0 0 cancel"), ("outgoing", "done", False, "P1 3 3 done", "P2 3 3 done")],
+    "parcels": [("outgoing", "done", False, "P1 4 4 done"), ("outgoing", "done", True, "P2 3 3 done")],
+    "priced": [("outgoing", "done", False, "P1 3 3 done")],
+    "refused": [("outgoing", "done", False, "P1 4 4 done", "P2 3 3 done")],
+    "replaced": [("outgoing", "done", False, "P1 3 3 done", "P2 3 3 done", "P3 1 1 done")],
     "returned": [
-        ("incoming", "done", False, "P1- 1 1 done"),
-        ("incoming", "done", False, "P1- 3 3 done"),
-        ("outgoing", "done", False, "P1- 4 4 done"),
+        ("incoming", "done", False, "P1 1 1 done", "P1 1 1 done"),  # and scrapped
+        ("incoming", "done", False, "P1 3 3 done"),
+        ("outgoing", "done", False, "P1 4 4 done"),
     ],
-    "stopped": [("outgoing", "cancel", True, "P1- 3 0 cancel", "P2- 3 0 cancel"), ("outgoing", "done", False, "P1- 1 1 done")],
-    "whole": [("outgoing", "done", False, "P1- 4 4 done", "P2- 3 3 done")],
+    "stopped": [("outgoing", "cancel", True, "P1 3 0 cancel", "P2 3 0 cancel"), ("outgoing", "done", False, "P1 1 1 done")],
+    "whole": [("outgoing", "done", False, "P1 4 4 done", "P2 3 3 done")],
 }  # fmt: skip
+
+# kind, payment, total, what is open, the order it is for
+INVOICES = [
+    ("out_invoice", "not_paid", 9.5, 9.5, "SO-stopped"),
+    ("out_invoice", "not_paid", 20.44, 20.44, "SO-priced"),
+    ("out_invoice", "not_paid", 28.5, 28.5, "SO-in-parts"),
+    ("out_invoice", "not_paid", 38.0, 38.0, "SO-in-parts"),
+    ("out_invoice", "not_paid", 57.0, 57.0, "SO-lowered"),
+    ("out_invoice", "not_paid", 66.5, 66.5, "SO-parcels"),
+    ("out_invoice", "not_paid", 66.5, 66.5, "SO-refused"),
+    ("out_invoice", "not_paid", 66.5, 66.5, "SO-replaced"),
+    ("out_invoice", "paid", 38.0, 0.0, "SO-cut"),
+    ("out_invoice", "paid", 38.0, 0.0, "SO-returned"),
+    ("out_invoice", "paid", 66.5, 0.0, "SO-whole"),
+    ("out_refund", "paid", 28.5, 0.0, "SO-returned"),
+]
+
+# Each has a journal entry, as has each part of the marketplace's statement.
+PAYMENTS = [("inbound", 18.0), ("inbound", 20.0), ("inbound", 38.0), ("inbound", 66.5), ("outbound", 28.5)]
+STATEMENT = [15.0, 85.0]
 
 
 def test_every_workflow_ends_in_odoo_as_the_channel_and_the_warehouse_say(end: OdooEnd) -> None:
@@ -63,6 +83,7 @@ def test_every_workflow_ends_in_odoo_as_the_channel_and_the_warehouse_say(end: O
     found = books(end)
     assert _orders(found) == ORDERS
     assert _transfers(found) == TRANSFERS
+    _the_money_is_booked_once(found)
     assert {(ordered_at, name) for name, _, ordered_at, *_ in found["orders"]} == {
         (ORDERED_AT, f"SO-{key}") for key in ORDERS
     }
@@ -75,7 +96,17 @@ def test_every_workflow_ends_in_odoo_as_the_channel_and_the_warehouse_say(end: O
         ("Depot", "delivery", None, "Dock 4", True),
     ]
     assert found["products"] == [(f"P{n}", f"Thing p{n}", 10.0, True) for n in (1, 2, 3)]
-    assert found["stock"] == [("P1", -27.0, 0.0), ("P2", -21.0, 0.0), ("P3", -1.0, 0.0)]
+    assert found["stock"] == [("P1", 72.0, 6.0), ("P2", 79.0, 0.0), ("P3", 99.0, 2.0)]
+    assert found["scraps"] == [("P1", 1.0, "done")]
+
+
+def _the_money_is_booked_once(found: Books) -> None:
+    assert {state for _, state, *_ in found["entries"]} == {"posted"}
+    invoices = [(kind, payment, *rest[:3]) for kind, _, payment, *rest in found["entries"] if kind != "entry"]
+    assert sorted(invoices) == INVOICES
+    assert [(direction, amount) for direction, _, amount in found["payments"]] == PAYMENTS
+    totals = sorted(row[3] for row in found["entries"] if row[0] == "entry")
+    assert totals == sorted([*STATEMENT, *(amount for _, amount in PAYMENTS)])
 
 
 @pytest.mark.timeout(1800)

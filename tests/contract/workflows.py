@@ -14,6 +14,7 @@ from config.policies import Policies
 from loaders.client import OdooClient
 from tests.contract.books import Books, books
 from tests.fixtures.delivery import (
+    NOON,
     OdooEnd,
     address,
     customer,
@@ -25,6 +26,7 @@ from tests.fixtures.delivery import (
     returned,
     shipment,
     shipment_line,
+    upsert,
 )
 from transforms.changes import AnyChange
 
@@ -37,6 +39,7 @@ class Channel:
     """What a shop and its warehouse call things: the test's prefix is in what Odoo finds them by."""
 
     prefix: str
+    currency: str
 
     def sku(self, key: str) -> str:
         return f"{key.upper()}-{self.prefix}"
@@ -52,7 +55,10 @@ class Channel:
     def order(self, key: str, *quantities: str, **fields: Any) -> Changes:
         """An order with a line for each quantity, of p1, p2, ..."""
         lines = [self.line(key, number, quantity=quantity) for number, quantity in enumerate(quantities, 1)]
-        return [order(key=key, **fields), *lines]
+        return [self.head(key, **fields), *lines]
+
+    def head(self, key: str, **fields: Any) -> AnyChange:
+        return order(key=key, currency=self.currency, **fields)
 
     def line(self, key: str, number: int, **fields: Any) -> AnyChange:
         values = {"product_key": f"p{number}"} if fields.get("kind", "product") == "product" else {}
@@ -66,6 +72,19 @@ class Channel:
     def parcel_line(self, name: str, number: int, **fields: Any) -> AnyChange:
         values = {"product_sku": self.sku(f"p{number}"), "order_line_number": number}
         return shipment_line(key=f"{name}-{number}", shipment_key=name, line_number=number, **{**values, **fields})
+
+    def paid(self, key: str, amount: str, name: str = "") -> AnyChange:
+        values = {"order_key": key, "amount": amount, "currency": self.currency, "method": "card"}
+        return upsert("payment", "shop", name or key, **values)
+
+    def counted(self, key: str, on_hand: str) -> AnyChange:
+        return upsert("stock_level", "wms", key, product_sku=self.sku(key), on_hand=on_hand)
+
+    def statement(self, number: int, kind: str, amount: str, **fields: Any) -> AnyChange:
+        """A line of the marketplace's statement."""
+        key = f"S1-{self.prefix}"
+        values = {"settlement_key": key, "line_number": number, "currency": self.currency, "posted_at": NOON}
+        return upsert("settlement_line", "market", f"{key}-{number}", kind=kind, amount=amount, **values, **fields)
 
     def back(self, key: str, name: str, number: int, quantity: str, **fields: Any) -> Changes:
         """A return of so much of one line."""
@@ -89,11 +108,12 @@ def ordered(channel: Channel) -> Changes:
     )
     return [
         *channel.masters(),
+        *(channel.counted(key, "100") for key in ("p1", "p2", "p3")),
         *(change for key in plain for change in channel.order(key, "4", "3", delivery_address_key="a1")),
         *channel.order("returned", "4"),
         *channel.order("gone", "4"),
         *channel.order("quoted", "4", status="draft"),
-        order(key="priced", client_reference="PO 7", note="Ring twice"),
+        channel.head("priced", client_reference="PO 7", note="Ring twice"),
         channel.line("priced", 1, quantity="3", unit_price="9.99", discount_percent="12.5", tax_rate="19"),
         channel.line("priced", 2, kind="freight", quantity="1", unit_price="4.99", tax_rate="19"),
         channel.line("priced", 3, kind="discount", quantity="1", unit_price="-5", tax_rate="19"),
@@ -110,7 +130,7 @@ def changed_and_shipped(channel: Channel) -> Changes:
         channel.line("changed", 1, quantity="6"),
         channel.line("changed", 2, quantity="1"),
         channel.line("changed", 3, quantity="2"),
-        order(key="called-off", status="cancelled", delivery_address_key="a1"),
+        channel.head("called-off", status="cancelled", delivery_address_key="a1"),
         *channel.parcel("stopped", "stopped", "1"),
         *channel.parcel("refused", "refused", "4", "3"),
         *channel.parcel("in-parts", "in-parts-1", "3"),
@@ -125,6 +145,9 @@ def changed_and_shipped(channel: Channel) -> Changes:
         *channel.parcel("returned", "returned", "4", is_final=True),
         *(deleted("sales_order_line", "shop", "gone-1"), deleted("sales_order", "shop", "gone")),
         *channel.parcel("priced", "priced", "3", is_final=True),
+        *(channel.paid("whole", "66.5"), channel.paid("cut", "20"), channel.paid("returned", "38")),
+        channel.statement(1, "sale", "100"),
+        channel.statement(2, "fee", "-15", fee_kind="commission"),
     ]
 
 
@@ -132,21 +155,36 @@ def ended(channel: Channel) -> Changes:
     """What was left of it."""
     return [
         deleted("sales_order_line", "shop", "changed-2"),
-        order(key="stopped", status="cancelled", delivery_address_key="a1"),
-        order(key="refused", status="cancelled", delivery_address_key="a1"),
+        channel.head("stopped", status="cancelled", delivery_address_key="a1"),
+        channel.head("refused", status="cancelled", delivery_address_key="a1"),
         *channel.parcel("in-parts", "in-parts-2", "1", "3"),
         channel.line("lowered", 1, quantity="3"),
-        *channel.back("returned", "back-1", 1, "3"),
+        *channel.back("returned", "back-1", 1, "3", status="refunded", refund_amount="28.5"),
+        channel.paid("returned", "-28.5", "returned-back"),
         *channel.back("returned", "back-2", 1, "1", reason="damaged"),
-        order(key="quoted", status="cancelled"),
+        channel.head("quoted", status="cancelled"),
+        channel.paid("cut", "18", "cut-rest"),
+        channel.statement(3, "payout", "-85", payout_reference="PO-7"),
     ]
 
+
+_INVOICED = {"invoicing": "on_delivery", "payment_methods": {"*": {"journal": "BNK1"}}}
+_SCRAPPED = {"disposition": "scrap"}
+_SETTLED = {
+    "settlement_journal": "MISC",
+    "clearing_account": "101000",
+    "fee_accounts": {"*": "620000"},
+    "payout_account": "101403",
+}
 
 STAGES: Sequence[Stage] = (ordered, changed_and_shipped, ended)
 
 
 def channel_of(end: OdooEnd) -> Channel:
-    return Channel(prefix=end.odoo_settings.prefix)
+    [(currency,)] = end.odoo_rows(
+        "SELECT k.name FROM res_company c JOIN res_currency k ON k.id = c.currency_id WHERE c.id = 1"
+    )
+    return Channel(prefix=end.odoo_settings.prefix, currency=currency)
 
 
 def run(end: OdooEnd, deliver: Callable[[], object] | None = None) -> None:
@@ -157,11 +195,13 @@ def run(end: OdooEnd, deliver: Callable[[], object] | None = None) -> None:
 
 
 def taxed(end: OdooEnd) -> int:
-    """Give Odoo a tax of the test's own, and the channel's 19 % to it; return it, for it to be archived in the end."""
+    """Give Odoo a tax of the test's own, and the end the days' policies; return the tax, for it to be archived in the end."""
     name = f"VAT {end.odoo_settings.prefix}"
     with closing(OdooClient(end.odoo_settings)) as client:
         tax: int = client.call("account.tax", "create", [{"name": name, "amount": 19, "type_tax_use": "sale"}])
-    end.use(Policies.model_validate({"channels": {"shop": {"taxes": {"by_rate": {"19": name}}}}}))
+    shop = {"taxes": {"by_rate": {"19": name}}, "money": _INVOICED, "stock": {"returns": {"damaged": _SCRAPPED}}}
+    channels = {"shop": shop, "market": {"money": _SETTLED}, "wms": {"stock": {"counts": True}}}
+    end.use(Policies.model_validate({"channels": channels}))
     return tax
 
 

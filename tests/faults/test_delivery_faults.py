@@ -1,4 +1,4 @@
-"""Delivery on a bad day: lost replies, throttling, an Odoo that is away, kills at every step. Nothing lost, nothing twice."""
+"""Delivery on a bad day: throttling, an Odoo that is away, kills at every step. Nothing lost, nothing twice."""
 
 from __future__ import annotations
 
@@ -24,18 +24,6 @@ from tests.fixtures.delivery import (
 )
 
 PATIENCE_S = 2.0
-
-CALLS = [
-    ("res.partner", "load"),
-    ("product.product", "load"),
-    ("sale.order", "load"),
-    ("sale.order.line", "load"),
-    ("sale.order", "action_confirm"),
-    ("sale.order", "write"),
-    ("sale.order", "action_cancel"),
-    ("stock.move", "write"),
-    ("stock.picking", "button_validate"),
-]
 
 
 @pytest.fixture(autouse=True)
@@ -86,14 +74,6 @@ def the_day_is_in_odoo_once(lane: OperationalEnd) -> None:
     assert lane.odoo_rows("SELECT sum(quantity)::int FROM stock_move WHERE state = 'done'") == [(2 + 3 + 4 + 3,)]
     partners = "SELECT count(*) FROM ir_model_data WHERE module = 'cw' AND model = 'res.partner'"
     assert lane.odoo_rows(partners) == [(2,)]
-
-
-@pytest.mark.parametrize(("model", "method"), CALLS)
-def test_a_lost_reply_repeats_nothing(lane: OperationalEnd, model: str, method: str) -> None:
-    a_small_day(lane)
-    lane.odoo.faults.add(Fault(kind="drop_reply", model=model, method=method))
-    assert lane.deliver_all() >= 1
-    the_day_is_in_odoo_once(lane)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ FROM (SELECT * FROM stock_move WHERE id = ANY(%(ids)s::int[]) AND quantity < pro
 _QUANTS = """
 WITH shipped AS (
     SELECT m.product_id, m.location_id, m.location_dest_id, m.company_id, l.lot_id,
-        sum(coalesce(l.quantity, m.quantity)) AS quantity
+        sum(coalesce(l.quantity, m.quantity)) AS quantity,
+        sum(coalesce(l.quantity, m.quantity)) FILTER (WHERE NOT coalesce(m.scrapped, false)) AS reserved
     FROM stock_move m
     JOIN product_product v ON v.id = m.product_id
     JOIN product_template t ON t.id = v.product_tmpl_id AND t.is_storable
@@ -36,7 +37,7 @@ WITH shipped AS (
     WHERE m.id = ANY(%(ids)s::int[]) GROUP BY 1, 2, 3, 4, 5
 ), change AS (
     SELECT product_id, location_id, company_id, lot_id, sum(quantity) AS quantity, sum(reserved) AS reserved
-    FROM (SELECT product_id, location_id, company_id, lot_id, -quantity AS quantity, -quantity AS reserved FROM shipped
+    FROM (SELECT product_id, location_id, company_id, lot_id, -quantity AS quantity, -coalesce(reserved, 0) AS reserved FROM shipped
           UNION ALL SELECT product_id, location_dest_id, company_id, lot_id, quantity, 0 FROM shipped) c GROUP BY 1, 2, 3, 4
 ), changed AS (
     UPDATE stock_quant q SET quantity = q.quantity + c.quantity,
