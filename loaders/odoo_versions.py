@@ -6,6 +6,7 @@ Contract: pure; `dialect_of(version)` gives the names of one version, and a load
 Sources: stock/models/stock_move.py (quantity_done until 16; quantity and picked from 17), stock/wizard/stock_picking_return.py (create_returns
 until 17), sale/models/sale_order.py (state done until
 16; locked from 17; no cancel wizard from 19), account/wizard/account_move_reversal.py (reverse_moves until 16; refund_moves from 17),
+account/models/account_payment.py (ref until 17), sale/wizard/sale_make_invoice_advance.py (consolidated_billing from 17),
 sale/models/sale_order_line.py (tax_ids, product_uom_id from 19), product/models/product_template.py (detailed_type until 17).
 """
 
@@ -29,6 +30,8 @@ class Dialect:
     line_tax, line_unit: of sale.order.line. move_done: how much of a move is done; move_picked: the mark that it is.
     move_name: the text that a move must have. order_locked: the flag of a locked order; where there is none, the state done says it.
     refund: account.move.reversal's method that makes a credit note. give_back: stock.return.picking's that makes the transfer.
+    payment_memo: of account.payment, what it is for. invoice_each: what has sale.advance.payment.inv make an invoice an order; None:
+    it makes one of all orders of a buyer.
     storable, service: the cells that make a product one that stock is kept of, or a service. kept: the field that tells which.
     validate, cancel: contexts that keep button_validate and action_cancel from opening a dialog.
     """
@@ -42,6 +45,8 @@ class Dialect:
     order_locked: str | None = "locked"
     refund: str = "refund_moves"
     give_back: str = "action_create_returns"
+    payment_memo: str = "memo"
+    invoice_each: Mapping[str, Any] | None
     valuation_layer: str | None = "stock.valuation.layer"
     storable: Mapping[str, str]
     service: Mapping[str, str]
@@ -90,6 +95,7 @@ class Dialect:
 
 _18 = Dialect(
     major=18,
+    invoice_each={"consolidated_billing": False},
     storable={"type": "consu", "is_storable": "1"},
     service={"type": "service", "is_storable": ""},
     validate={"skip_backorder": True, "skip_sms": True},
@@ -102,12 +108,14 @@ _17 = replace(
     service={"detailed_type": "service"},
     kept="detailed_type",
     give_back="create_returns",
+    payment_memo="ref",
 )
 _16 = replace(
     _17,
     major=16,
     move_done="quantity_done",
     move_picked=None,
+    invoice_each=None,
     order_locked=None,
     refund="reverse_moves",
     validate={"skip_backorder": True, "skip_sms": True, "skip_immediate": True},

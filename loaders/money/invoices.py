@@ -21,6 +21,7 @@ from loaders.money.known import OrderMoney
 from loaders.work import Work
 
 _WIZARD = "sale.advance.payment.inv"
+_AT_ONCE = 50
 _SMALLEST = 0.005  # Odoo keeps quantities to two decimals
 
 Refused = dict[int, str]
@@ -58,7 +59,8 @@ def make_invoices(work: Work, billings: Mapping[int, Billing]) -> Refused:
     refused: Refused = {}
     for final in (False, True):
         ids = [one.books.order_id for one in bare if _has_reductions(one.books) is final]
-        refused |= each_or_refused(lambda some, final=final: _create(work, some, final=final), ids)  # type: ignore[misc]
+        at_once = _AT_ONCE if work.client.dialect.invoice_each else 1
+        refused |= each_or_refused(lambda some, final=final: _create(work, some, final=final), ids, at_once)  # type: ignore[misc]
     made = [one.books.order_id for one in bare if one.books.order_id not in refused]
     for order_id, books in read_books(work, made).items():
         billings[order_id].books = books
@@ -75,7 +77,7 @@ def _create(work: Work, order_ids: Sequence[int], *, final: bool) -> None:
     """`final`: with the lines of negative quantity, which Odoo takes for reductions of what was invoiced before."""
     values = {
         "advance_payment_method": "delivered",
-        "consolidated_billing": False,
+        **(work.client.dialect.invoice_each or {}),
         "deduct_down_payments": final,
         "sale_order_ids": [[6, 0, list(order_ids)]],
     }

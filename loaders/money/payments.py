@@ -112,7 +112,9 @@ def _rule(policy: MoneyPolicy, due: Due) -> PaymentMethod | None:
 
 
 def _settle_failed(work: Work, due: Due) -> None:
-    booked = work.client.search_read(MODEL, [["memo", "=", _memo(work, due.record_id)], _live()], [])
+    booked = work.client.search_read(
+        MODEL, [[work.client.dialect.payment_memo, "=", _memo(work, due.record_id)], _live()], []
+    )
     if booked:
         work.outcomes.dead(due, "The channel says that the payment failed, but it is booked in Odoo; cancel it there.")
     else:
@@ -120,7 +122,7 @@ def _settle_failed(work: Work, due: Due) -> None:
 
 
 def _live() -> list[object]:
-    return ["state", "not in", ["canceled", "rejected"]]
+    return ["state", "not in", ["canceled", "cancel", "rejected"]]
 
 
 def _paying(work: Work, due: Due, order: OrderMoney, books: Mapping[int, Books]) -> Paying | None:
@@ -176,12 +178,11 @@ def _booked(work: Work, bookings: Sequence[_Booking]) -> list[_Booking]:
 
 
 def _look_up(work: Work, bookings: Sequence[_Booking]) -> None:
+    memo = work.client.dialect.payment_memo
     by_memo = {_memo(work, one.name): one for one in bookings}
     if by_memo:
-        for row in work.client.search_read(
-            MODEL, [["memo", "in", list(by_memo)], _live()], ["memo", "state", "move_id"]
-        ):
-            booking = by_memo[row["memo"]]
+        for row in work.client.search_read(MODEL, [[memo, "in", list(by_memo)], _live()], [memo, "state", "move_id"]):
+            booking = by_memo[row[memo]]
             booking.odoo_id = row["id"]
             booking.entry_id = row["move_id"][0] if row["move_id"] and row["state"] != "draft" else 0
 
@@ -205,7 +206,7 @@ def _row(work: Work, one: _Booking) -> LoadRow:
             "date": (day_of(when) if when else datetime.now(UTC).date()).isoformat(),
             "journal_id/.id": str(one.paying.journal_id),
             "currency_id/.id": str(one.paying.currency_id),
-            "memo": _memo(work, one.name),
+            work.client.dialect.payment_memo: _memo(work, one.name),
             "payment_reference": payload.get("reference") or "",
         }
     )
@@ -227,8 +228,9 @@ def _open_credits(work: Work, paying: Sequence[Paying]) -> dict[int, list[tuple[
     """Return, by order, what money may go back on: its open credit notes, then what was paid too much for it."""
     found = {order_id: _open(books.credit_notes) for order_id, books in _books_again(work, paying).items()}
     of = {_memo(work, record_id): one.books.order_id for one in paying for record_id in one.order.payments}
-    rows = work.client.search_read(MODEL, [["memo", "in", list(of)], _live()], ["memo", "move_id"]) if of else []
-    entries = {row["move_id"][0]: of[row["memo"]] for row in rows if row["move_id"]}
+    memo = work.client.dialect.payment_memo
+    rows = work.client.search_read(MODEL, [[memo, "in", list(of)], _live()], [memo, "move_id"]) if of else []
+    entries = {row["move_id"][0]: of[row[memo]] for row in rows if row["move_id"]}
     for line in _open_lines(work, entries):
         if line["amount_residual"] < 0:
             entry = line["move_id"][0]
@@ -295,7 +297,8 @@ def _settle(work: Work, paying: Sequence[Paying], bookings: Sequence[_Booking]) 
                 one.due, _documents_of(work, one.order), "its order has no open credit note in Odoo yet"
             )
         else:
-            shows = {"memo": its[0].name} if its[0].odoo_id else None
+            memo = {work.client.dialect.payment_memo: _memo(work, its[0].name)}
+            shows = memo if its[0].odoo_id else None
             work.outcomes.delivered(one.due, model=MODEL, odoo_id=its[0].odoo_id, shows=shows)
 
 

@@ -66,6 +66,8 @@ def test_a_captured_payment_settles_its_invoice_in_the_journal_of_its_method(lan
     assert settled(lane) == [("out_invoice", "paid", 0)]
     [(odoo_id,)] = lane.odoo_rows("SELECT id FROM account_payment")
     assert lane.rows("SELECT model, odoo_id FROM crosswalk WHERE entity = 'payment'") == [("account.payment", odoo_id)]
+    shown = "SELECT expected ->> 'memo' FROM deliveries WHERE record_id = 'payment:shop:1'"
+    assert lane.rows(shown) == lane.odoo_rows("SELECT memo FROM account_payment")
     written = lane.odoo_rows("SELECT write_date FROM account_payment")
     lane.arrive(payment(reference="psp_1, again"))
     lane.deliver()

@@ -124,3 +124,8 @@ def test_whether_stock_is_kept_of_a_product_is_told_by_each_versions_field() -> 
 
 def test_a_return_is_made_by_another_method_before_18() -> None:
     assert (dialect_of("17.0").give_back, dialect_of("18.0").give_back) == ("create_returns", "action_create_returns")
+
+
+def test_payments_are_found_by_their_reference_until_17_and_16_invoices_a_buyers_orders_together() -> None:
+    assert [dialect_of(f"{major}.0").payment_memo for major in (16, 17, 18, 19)] == ["ref", "ref", "memo", "memo"]
+    assert [dialect_of(f"{major}.0").invoice_each is None for major in (16, 17, 18, 19)] == [True, False, False, False]
