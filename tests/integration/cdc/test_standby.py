@@ -53,7 +53,7 @@ def test_a_standby_is_copied_and_followed_until_its_slot_conflicts(postgres_vers
         )
         with standby_of(primary, "shop", {}) as standby, logging_snapshots(primary):
             source.dsn = standby.dsn("shop")
-            with pytest.raises(CausewayError, match="none can be made") as refused:
+            with pytest.raises(CausewayError, match="nothing can be made") as refused:
                 source.reader().open(None)
             assert refused.value.kind is ErrorKind.SERVER_SETTINGS
             assert "CREATE PUBLICATION" in refused.value.hint
