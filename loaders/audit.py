@@ -90,10 +90,16 @@ class Signature:
     policy_version: str
 
     def entries(
-        self, writes: Sequence[Write], batch: Sequence[Due], places: Mapping[tuple[str, int], str]
+        self,
+        writes: Sequence[Write],
+        batch: Sequence[Due],
+        places: Mapping[tuple[str, int], str],
+        parts: Mapping[str, tuple[str, int]],
     ) -> list[Entry]:
         """Return a batch's writes as entries. `places`: (model, id) in Odoo -> the record that it was written for.
 
+        `parts`: external id -> (model, id) of what was loaded as a part of another; a part that is not among them is said to be
+        the other's.
         What no record can be named for is the batch's, and the one record's where the batch has only one.
         """
         known = {due.record_id: due for due in batch}
@@ -101,7 +107,8 @@ class Signature:
         at = datetime.now(UTC)
         made = []
         for one in writes:
-            name = places.get((one.model, one.odoo_id)) if one.odoo_id is not None else None
+            model, odoo_id = parts.get(one.part or "", (one.model, one.odoo_id))
+            name = places.get((model, odoo_id)) if odoo_id is not None else None
             due = known.get(name or "") or (only if name is None else None)
             made.append(
                 Entry(
@@ -113,8 +120,8 @@ class Signature:
                     source_lsn=due.source_lsn if due else None,
                     mapping_version=due.mapping_version if due else None,
                     policy_version=self.policy_version,
-                    model=one.model,
-                    odoo_id=one.odoo_id,
+                    model=model,
+                    odoo_id=odoo_id,
                     fields=json.dumps(one.fields, ensure_ascii=False, default=str) if one.fields else None,
                     note=None if one.is_certain else "Odoo's answer was lost: it may not have been carried out",
                 )

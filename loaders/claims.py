@@ -15,6 +15,9 @@ import psycopg
 from loaders.named_sql import statements
 from loaders.state import scalar, translated
 
+# Odoo's speed hardly depends on how many records a call has, from about a hundred on; below fifty the calls themselves count.
+_SMALLEST_SHARE = 50
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -57,26 +60,37 @@ class Claims:
 
     def records(self, entity: str, stage: str, limit: int, *, addresses: bool | None = None) -> list[Due]:
         """Claim due records of an entity in the order of their arrival. `addresses`: only (True), or none (False), of customers."""
-        parameters = {"entity": entity, "stage": stage, "limit": limit, "addresses": addresses}
         with translated("claiming records"):
+            share = self._share(limit, entity, stage, addresses=addresses)
+            parameters = {"entity": entity, "stage": stage, "limit": share, "addresses": addresses}
             found = [row[0] for row in self._connection.execute(_sql("claim"), parameters)]
             if not found:
                 return []
             rows = self._connection.execute(_sql("claimed"), {"record_ids": found, "stage": stage}).fetchall()
         return [_due(row) for row in rows]
 
+    def orders(self, limit: int) -> list[Due]:
+        """Claim due orders, and with those that Odoo does not have yet their lines that are due for the first time."""
+        orders = self.records("sales_order", "load", limit)
+        upserts = [due.record_id for due in orders if not due.is_delete]
+        if not upserts:
+            return orders
+        with translated("claiming order lines"):
+            lines = self._connection.execute(_sql("lines_of_new_orders"), {"orders": upserts}).fetchall()
+        return orders + [_due(row) for row in lines]
+
     def shipments(self, limit: int) -> list[Due]:
         """Claim due shipments and shipment lines, whole orders at a time."""
-        return self._by_order("shipments", limit)
+        return self._by_order("shipments", "shipment", limit)
 
     def returns(self, limit: int) -> list[Due]:
         """Claim due returns and return lines, whole orders at a time."""
-        return self._by_order("returns", limit)
+        return self._by_order("returns", "return", limit)
 
-    def _by_order(self, what: str, limit: int) -> list[Due]:
+    def _by_order(self, what: str, entity: str, limit: int) -> list[Due]:
         """Claim movements of goods with their lines: the order is what must not be worked on twice at a time."""
         with translated(f"claiming {what}"):
-            due = self._connection.execute(_sql(f"due_{what}"), {"limit": limit}).fetchall()
+            due = self._connection.execute(_sql(f"due_{what}"), {"limit": self._share(limit, entity)}).fetchall()
             if not due:
                 return []
             orders = sorted({order for _, order in due if order is not None})
@@ -84,6 +98,17 @@ class Claims:
             mine = [moved for moved, order in due if order is None or order in held]
             rows = self._connection.execute(_sql(f"claimed_{what}"), {what: mine}).fetchall() if mine else []
         return [_due(row) for row in rows]
+
+    def _share(self, limit: int, entity: str, stage: str = "load", *, addresses: bool | None = None) -> int:
+        """Return how many records a batch may take: `limit`, or while others deliver, too, its share of what is due."""
+        if limit <= _SMALLEST_SHARE:
+            return limit
+        deliverers = int(scalar(self._connection, _sql("deliverers")))
+        if deliverers < 2:
+            return limit
+        parameters = {"entity": entity, "stage": stage, "addresses": addresses, "at_most": limit * deliverers}
+        due = int(scalar(self._connection, _sql("how_many_are_due"), parameters))
+        return min(limit, max(_SMALLEST_SHARE, -(-due // deliverers)))
 
     def take_up_settlements(self, sources: Sequence[str]) -> None:
         """Make the statements' lines of these sources due that were only recorded: no policy said what becomes of them then."""

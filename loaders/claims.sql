@@ -2,6 +2,20 @@
 -- name: anything
 SELECT EXISTS (SELECT 1 FROM outbox WHERE status = 'pending') OR EXISTS (SELECT 1 FROM calls_under_way)
 
+-- The sessions that have announced themselves as deliverers (rechecks.sql, announce).
+-- name: deliverers
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 2 AND mode = 'ShareLock'
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid = (hashtext('causeway deliverers')::bigint & 4294967295)::oid
+  AND objid = (hashtext(current_schema())::bigint & 4294967295)::oid
+
+-- name: how_many_are_due
+SELECT count(*) FROM (
+    SELECT 1 FROM outbox o WHERE o.status = 'pending' AND o.entity = %(entity)s AND o.stage = %(stage)s
+      AND (%(addresses)s::boolean IS NULL OR (o.payload ->> 'kind' <> 'contact') = %(addresses)s::boolean)
+    LIMIT %(at_most)s) due
+
 -- name: claim
 SELECT o.record_id
 FROM outbox o JOIN aggregates a USING (aggregate_id)
@@ -26,6 +40,16 @@ FOR UPDATE OF a SKIP LOCKED
 SELECT record_id, entity, source, source_key, canonical_id, aggregate_id, operation, payload, content_hash,
        delivered_hash, attempts, stage, source_lsn::text, mapping_version
 FROM outbox WHERE record_id = ANY(%(record_ids)s) AND status = 'pending' AND stage = %(stage)s ORDER BY arrival
+
+-- The lock on the order's aggregate is its lines', too.
+-- name: lines_of_new_orders
+SELECT l.record_id, l.entity, l.source, l.source_key, l.canonical_id, l.aggregate_id, l.operation, l.payload, l.content_hash,
+       l.delivered_hash, l.attempts, l.stage, l.source_lsn::text, l.mapping_version
+FROM outbox l JOIN outbox h ON h.record_id = l.aggregate_id
+WHERE l.aggregate_id = ANY(%(orders)s) AND l.entity = 'sales_order_line' AND l.operation = 'upsert'
+  AND l.status = 'pending' AND l.stage = 'load' AND l.attempts = 0
+  AND NOT EXISTS (SELECT 1 FROM crosswalk c WHERE c.canonical_id IN (l.canonical_id, h.canonical_id))
+ORDER BY l.arrival
 
 -- Shipments and their lines are worked off together, by order: the order is what must not be worked on twice at a time.
 -- They wait their turn behind an order that is due itself. Eight rows a shipment: enough to fill a batch with shipments, without reading all that is due each time.

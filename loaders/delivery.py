@@ -257,7 +257,7 @@ class Deliverer:
     def _written(self, work: Work, batch: Sequence[Due]) -> list[Entry]:
         """Return what the batch has written so far, as entries of the audit."""
         signature = Signature(actor=self._odoo.user, policy_version=self._policies.version)
-        return signature.entries(self._client.journal.take(), batch, work.outcomes.places(batch))
+        return signature.entries(self._client.journal.take(), batch, work.outcomes.places(batch), work.outcomes.parts())
 
     def _note_written(self, connections: _Connections, work: Work, batch: Sequence[Due]) -> None:
         """Note what a batch has written that did not come to its end: its records are due again, and have no outcome."""

@@ -6,6 +6,7 @@ in one transaction (audit). A call whose answer was lost is noted, too: Odoo may
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 class Write:
     """One record of Odoo that a call has changed. `odoo_id` None: not known. `fields`: names with the values that were written.
 
+    `part`: the external id of a record that was loaded with the one that `odoo_id` names; its fields are the part's.
     `is_certain`: Odoo has said that it is done.
     """
 
@@ -22,6 +24,7 @@ class Write:
     odoo_id: int | None
     method: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    part: str | None = None
     is_certain: bool = True
 
 
@@ -51,8 +54,8 @@ def _writes(model: str, method: str, args: Sequence[Any], answer: Any, *, is_cer
             made = answer.get("ids") if isinstance(answer, Mapping) else None
             if is_certain and not made:
                 return  # Odoo has rolled it back
-            written = _loaded(columns, rows)
-            ids = made or [None] * len(written)
+            yield from _loaded(model, columns, rows, made or (), is_certain=is_certain)
+            return
         case "create", [values, *_]:
             written = list(values) if isinstance(values, list | tuple) else [values]
             ids = list(answer) if isinstance(answer, list) else [answer] * len(written)
@@ -65,17 +68,28 @@ def _writes(model: str, method: str, args: Sequence[Any], answer: Any, *, is_cer
         yield Write(model=model, odoo_id=odoo_id, method=method, fields=fields, is_certain=is_certain)
 
 
-def _loaded(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-    """Return the cells of each record; those of its one2many rows, which come below it without an external id, as its `parts`."""
-    written: list[dict[str, Any]] = []
+def _loaded(
+    model: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], made: Sequence[int], *, is_certain: bool
+) -> Iterator[Write]:
+    """Yield the loaded records, each followed by its one2many rows (columns `field/...`; a row without an own id is another one)."""
+    prefix = _parts_prefix(columns)
+    ids, odoo_id = iter(made), None
     for row in rows:
         cells = dict(zip(columns, row, strict=True))
-        if cells.get("id", "-") or not written:
-            written.append(cells)
-        else:
-            part = {name: value for name, value in cells.items() if value != ""}
-            written[-1].setdefault("parts", []).append(part)
-    return written
+        own = {column: cell for column, cell in cells.items() if not (prefix and column.startswith(prefix))}
+        if not prefix or own.get("id"):
+            odoo_id = next(ids, None)
+            yield Write(model=model, odoo_id=odoo_id, method="load", fields=own, is_certain=is_certain)
+        if prefix:
+            fields = {column.removeprefix(prefix): cell for column, cell in cells.items() if column not in own}
+            part = fields["id"]
+            yield Write(model=model, odoo_id=odoo_id, method="load", fields=fields, part=part, is_certain=is_certain)
+
+
+def _parts_prefix(columns: Sequence[str]) -> str | None:
+    """Return `field/` of the one2many rows in a load's columns: the field with several columns, one of them an id."""
+    fields = Counter(column.partition("/")[0] for column in columns if "/" in column)
+    return next((f"{name}/" for name, count in fields.items() if count > 1 and f"{name}/id" in columns), None)
 
 
 def _ids(args: Sequence[Any]) -> list[int]:

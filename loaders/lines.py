@@ -23,6 +23,7 @@ from loaders.references import Reference
 from loaders.work import Prepared, Work, load_prepared
 
 MODEL = "sale.order.line"
+ORDER = "order_id/id"
 
 
 def deliver_lines(work: Work, batch: Sequence[Due]) -> None:
@@ -39,17 +40,28 @@ def deliver_lines(work: Work, batch: Sequence[Due]) -> None:
     for due in live:
         if _waits(work, due, orders.get(due.aggregate_id), products):
             continue
-        terms = line_cells(work, due.source, due.payload)
-        if isinstance(terms, Missing):
-            work.outcomes.missing(due, terms.waits_for, terms.why)
+        order = orders[due.aggregate_id]
+        in_order = work.external_id(order.canonical_id, order)
+        row = line_row(work, due, in_order, products, substituted.get(due.record_id, Decimal(0)))
+        if isinstance(row, Missing):
+            work.outcomes.missing(due, row.waits_for, row.why)
             continue
-        cells = _cells(work, due, orders[due.aggregate_id], products, substituted.get(due.record_id, Decimal(0)))
-        row = LoadRow(cells=cells | terms, company_id=context_company(work, due.source))
         prepared.append(Prepared(due=due, row=row, bound=own.get(due.record_id)))
     for one, odoo_id in load_prepared(work, MODEL, prepared):
         work.outcomes.delivered(one.due, model=MODEL, odoo_id=odoo_id)
         if one.bound is not None and one.bound.is_bound and not one.unchanged:
             work.outcomes.changed_after_shipping(one.due.aggregate_id)
+
+
+def line_row(
+    work: Work, due: Due, order: str, products: LineProducts, substituted: Decimal = Decimal(0)
+) -> LoadRow | Missing:
+    """Return what says this line to Odoo, or what it lacks. `order`: its order's external id."""
+    terms = line_cells(work, due.source, due.payload)
+    if isinstance(terms, Missing):
+        return terms
+    cells = _cells(work, due, order, products, substituted)
+    return LoadRow(cells=cells | terms, company_id=context_company(work, due.source))
 
 
 def _waits(work: Work, due: Due, order: Reference | None, products: LineProducts) -> bool:
@@ -67,11 +79,11 @@ def _waits(work: Work, due: Due, order: Reference | None, products: LineProducts
     return False
 
 
-def _cells(work: Work, due: Due, order: Reference, products: LineProducts, substituted: Decimal) -> dict[str, str]:
+def _cells(work: Work, due: Due, order: str, products: LineProducts, substituted: Decimal) -> dict[str, str]:
     payload = due.payload
     return {
         "id": work.external_id(due.canonical_id),
-        "order_id/id": work.external_id(order.canonical_id, order),
+        ORDER: order,
         "product_id/id": products.external_id(due.source, payload),
         "name": products.name(due.source, payload),
         "product_uom_qty": str(Decimal(payload["quantity"]) - substituted),

@@ -63,9 +63,24 @@ def load(
     loaded = Loaded()
     for company_id, alike in _alike(rows):
         context = company_context(company_id)
-        for start in range(0, len(alike), batch_records):
-            _Loading(client, model, context, loaded).load(alike[start : start + batch_records])
+        for some in _calls(alike, batch_records):
+            _Loading(client, model, context, loaded).load(some)
     return loaded
+
+
+def _calls(rows: Sequence[LoadRow], batch_records: int) -> Iterator[list[LoadRow]]:
+    """Yield the rows of each call: as many as make `batch_records` rows with their parts, and one at least."""
+    some: list[LoadRow] = []
+    taken = 0
+    for row in rows:
+        takes = max(1, len(row.parts))
+        if some and taken + takes > batch_records:
+            yield some
+            some, taken = [], 0
+        some.append(row)
+        taken += takes
+    if some:
+        yield some
 
 
 def _alike(rows: Sequence[LoadRow]) -> Iterator[tuple[int | None, list[LoadRow]]]:

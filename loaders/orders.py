@@ -1,7 +1,8 @@
-"""Order headers, as sale.order. An order goes to Odoo whole or not at all: with a line that cannot follow, it waits.
+"""Orders, as sale.order. An order goes to Odoo whole or not at all: with a line that cannot follow, it waits.
 
-Contract: after its header is in Odoo an order stays pending, at the stage 'state' (order_state confirms or cancels it), and its
-lines follow (lines). A deleted order is cancelled here; its lines have nothing left to do.
+Contract: a new order is loaded with its lines where all of them are claimed with it (whole_orders); else its header is, and its
+lines follow (lines). Then an order stays pending, at the stage 'state' (order_state confirms or cancels it). A deleted order is
+cancelled here; its lines have nothing left to do.
 """
 
 from __future__ import annotations
@@ -16,17 +17,25 @@ from loaders.named import Missing, context_company
 from loaders.order_state import cancel_in_odoo, ordered_at
 from loaders.order_terms import line_cells, order_terms
 from loaders.references import OrderLine, Reference
+from loaders.whole_orders import load_whole
 from loaders.work import Prepared, Work, load_prepared
 
+ENTITY = "sales_order"
 MODEL = "sale.order"
 
 
 def deliver_orders(work: Work, batch: Sequence[Due]) -> None:
-    """Load these headers; park the orders whose customer, address or lines are not ready; cancel the deleted ones."""
-    known = references.records(work.connection, _wanted(batch))
-    _cancel_deleted(work, [due for due in batch if due.is_delete], known)
-    live = [due for due in batch if not due.is_delete]
-    blocked = _blocked_by_lines(work, [due for due in live if not _is_bound(due, known)])
+    """Load these orders; park those whose customer, address or lines are not ready; cancel the deleted ones.
+
+    `batch`: orders, and lines that may go with them. The lines that do not stay due.
+    """
+    orders = [due for due in batch if due.entity == ENTITY]
+    claimed = [due for due in batch if due.entity != ENTITY]
+    known = references.records(work.connection, _wanted(orders))
+    _cancel_deleted(work, [due for due in orders if due.is_delete], known)
+    live = [due for due in orders if not due.is_delete]
+    lines = _lines(work, [due for due in live if not _is_bound(due, known)])
+    blocked = _blocked_by_lines(work, lines)
     prepared = []
     for due in live:
         missing = _missing_partner(due, known) or blocked.get(due.record_id)
@@ -35,8 +44,13 @@ def deliver_orders(work: Work, batch: Sequence[Due]) -> None:
             work.outcomes.missing(due, row.waits_for, row.why)
         else:
             prepared.append(Prepared(due=due, row=row, bound=known.get(due.canonical_id)))
-    for one, _ in load_prepared(work, MODEL, prepared):
+    in_odoo = load_whole(work, prepared, claimed, lines)
+    for one, _ in load_prepared(work, MODEL, [one for one in prepared if one.due.record_id not in in_odoo]):
         work.outcomes.loaded(one.due)
+    settled = work.outcomes.settled_ids
+    for due in claimed:
+        if due.record_id not in settled:
+            work.outcomes.load_again(due)
 
 
 def _customer(due: Due) -> str:
@@ -70,11 +84,12 @@ def _missing_partner(due: Due, known: Mapping[str, Reference]) -> Missing | None
     return None
 
 
-def _blocked_by_lines(work: Work, orders: Sequence[Due]) -> dict[str, Missing]:
+def _lines(work: Work, orders: Sequence[Due]) -> dict[str, list[OrderLine]]:
+    return references.order_lines(work.connection, [due.record_id for due in orders]) if orders else {}
+
+
+def _blocked_by_lines(work: Work, lines: Mapping[str, Sequence[OrderLine]]) -> dict[str, Missing]:
     """Return, by order, what the first line lacks that cannot go to Odoo."""
-    if not orders:
-        return {}
-    lines = references.order_lines(work.connection, [due.record_id for due in orders])
     products = LineProducts(work, [(line.source, line.payload) for group in lines.values() for line in group])
     blocked = {}
     for order_id, group in lines.items():

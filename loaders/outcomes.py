@@ -92,7 +92,7 @@ class Outcomes:
         self._released |= {due.record_id, due.canonical_id}
 
     def load_again(self, due: Due) -> None:
-        """An order whose header was believed to be in Odoo: due from the beginning."""
+        """Due from the beginning: an order whose header was believed to be in Odoo, a line that could not go with its order."""
         self._settled.append(_Settled(due=due, status="pending", stage="load"))
 
     def delivered(
@@ -196,6 +196,10 @@ class Outcomes:
         bound = {(b.model, b.odoo_id): owners.get(b.canonical_id, b.canonical_id) for b in self._bindings}
         settled = {(model, odoo_id): name for name, _, model, odoo_id, *_ in self._log if model and odoo_id}
         return self._places | bound | settled
+
+    def parts(self) -> dict[str, tuple[str, int]]:
+        """Return where in Odoo what was bound is, by external id."""
+        return {b.external_id: (b.model, b.odoo_id) for b in self._bindings if b.external_id}
 
     def write(
         self,

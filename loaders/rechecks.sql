@@ -1,6 +1,7 @@
 -- A session's advisory lock shows that its deliverer lives; Postgres lets go of it when the session ends, however it ends.
 -- name: announce
-SELECT pg_advisory_lock(hashtextextended(current_schema(), %s))
+SELECT pg_advisory_lock(hashtextextended(current_schema(), %s)),
+       pg_advisory_lock_shared(hashtext('causeway deliverers'), hashtext(current_schema()))
 
 -- name: begin
 INSERT INTO calls_under_way (deliverer, record_ids) VALUES (%s, %s) RETURNING batch_id

@@ -62,7 +62,7 @@ def delivery_steps(batch_records: int, policies: Policies | None = None) -> list
 
     What is not of the first priority gives way after a few batches, however long its backlog.
     """
-    lines_of_services = _ServicesFirst()
+    services = _Services()
     plans: list[tuple[str, Domain, Claim, Act]] = [
         (
             "contacts",
@@ -77,8 +77,8 @@ def delivery_steps(batch_records: int, policies: Policies | None = None) -> list
             deliver_partners,
         ),
         ("products", Domain.PRODUCTS, lambda c, n: c.records("product", "load", n), deliver_products),
-        ("orders", Domain.ORDERS, lambda c, n: c.records("sales_order", "load", n), deliver_orders),
-        ("lines", Domain.ORDERS, lambda c, n: c.records("sales_order_line", "load", n), lines_of_services),
+        ("orders", Domain.ORDERS, lambda c, n: c.orders(n), services.before(deliver_orders)),
+        ("lines", Domain.ORDERS, lambda c, n: c.records("sales_order_line", "load", n), services.before(deliver_lines)),
         ("order states", Domain.ORDERS, lambda c, n: c.records("sales_order", "state", n), drive_orders),
         ("shipments", Domain.SHIPMENTS, lambda c, n: c.shipments(n), deliver_shipments),
         ("returns", Domain.RETURNS, lambda c, n: c.returns(n), deliver_returns),
@@ -96,7 +96,7 @@ def delivery_steps(batch_records: int, policies: Policies | None = None) -> list
         Step(name=name, domain=domain, claim=claim, act=act, largest=batch_records, limit=batch_records)
         for name, domain, claim, act in plans
     ]
-    next(step for step in steps if step.act is deliver_orders).batches_a_round = _BATCHES_A_ROUND
+    next(step for step in steps if step.name == "orders").batches_a_round = _BATCHES_A_ROUND
     return _by_priority(steps, policies or Policies())
 
 
@@ -108,14 +108,19 @@ def _by_priority(steps: list[Step], policies: Policies) -> list[Step]:
     return sorted(steps, key=lambda step: priorities[step.domain])
 
 
-class _ServicesFirst:
-    """Lines, after the bridge's own products have been loaded once in this process."""
+class _Services:
+    """The bridge's own products, which lines refer to: loaded once in this process, before the first lines are."""
 
     def __init__(self) -> None:
         self._loaded = False
 
-    def __call__(self, work: Work, batch: Sequence[Due]) -> None:
-        if not self._loaded:
-            ensure_services(work)
-            self._loaded = True
-        deliver_lines(work, batch)
+    def before(self, act: Act) -> Act:
+        """Return `act`, made sure of them."""
+
+        def acting(work: Work, batch: Sequence[Due]) -> None:
+            if not self._loaded:
+                ensure_services(work)
+                self._loaded = True
+            act(work, batch)
+
+        return acting

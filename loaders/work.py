@@ -69,14 +69,19 @@ def _settled(work: Work, model: str, one: Prepared, loaded: Loaded) -> int | Non
         work.outcomes.dead(one.due, words)
         return None
     odoo_id = loaded.ids[one.row.external_id]
-    work.outcomes.sent(one.due, one.row.digest, one.row.cells)
+    note_loaded(work, model, one.due, one.row, odoo_id)
+    return odoo_id
+
+
+def note_loaded(work: Work, model: str, due: Due, row: LoadRow, odoo_id: int) -> None:
+    """Odoo has this row, under this id."""
+    work.outcomes.sent(due, row.digest, row.cells)
     work.outcomes.bind(
         Binding(
-            canonical_id=one.due.canonical_id,
-            entity=one.due.entity,
+            canonical_id=due.canonical_id,
+            entity=due.entity,
             model=model,
-            external_id=one.row.external_id,
+            external_id=row.external_id,
             odoo_id=odoo_id,
         )
     )
-    return odoo_id

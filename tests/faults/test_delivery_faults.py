@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -158,6 +159,27 @@ def test_two_deliverers_share_the_work_and_do_nothing_twice(lane: OperationalEnd
     lane.deliver_all()
     the_day_is_in_odoo_once(lane)
     other.close()
+
+
+def test_while_others_deliver_too_a_batch_takes_its_share_of_what_is_due(lane: OperationalEnd) -> None:
+    lane.arrive(*(product(key=f"p{number}") for number in range(120)))
+    claims = lane.deliverer._connected().claims
+    assert len(claims.records("product", "load", 500)) == 120
+    claims.release()
+    other = lane.new_deliverer()
+    others = other._connected().claims
+    held = [claims.records("product", "load", 500), others.records("product", "load", 500)]
+    assert [len(its) for its in held] == [60, 60]
+    assert len({due.record_id for its in held for due in its}) == 120
+    claims.release()
+    assert len(claims.records("product", "load", 10)) == 10
+    claims.release()
+    other.close()
+    deadline = time.monotonic() + 30
+    while len(claims.records("product", "load", 500)) != 120:  # its server process ends a moment later
+        assert time.monotonic() < deadline, "the deliverer that is gone still has its share"
+        claims.release()
+        time.sleep(0.01)
 
 
 _CHILD = """

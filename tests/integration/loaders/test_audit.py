@@ -45,6 +45,10 @@ def test_every_write_is_noted_with_its_fields_its_source_row_and_the_versions_it
     with connect(lane.state) as connection:
         assert audit.of_odoo(connection, "res.partner", partner) == [loaded]
     assert {one.action for one in entries_of(lane, "sales_order:shop:o1")} >= {"load", "action_confirm", "write"}
+    (second,) = entries_of(lane, "sales_order_line:shop:o1-2")
+    assert (second.model, second.action) == ("sale.order.line", "load")
+    assert lane.odoo_rows("SELECT sequence FROM sale_order_line ORDER BY id DESC LIMIT 1") == [(2,)]
+    assert (second.odoo_id,) == lane.odoo_rows("SELECT max(id) FROM sale_order_line")[0]
     assert {(one.model, one.action) for one in entries_of(lane, "shipment:wms:s1")} == {
         ("stock.move", "write"),
         ("stock.picking", "button_validate"),

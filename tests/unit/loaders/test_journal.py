@@ -39,6 +39,20 @@ def test_a_call_is_told_apart_into_records_and_fields(
     assert journal.take() == []
 
 
+def test_what_was_loaded_with_a_record_is_told_apart_from_it() -> None:
+    journal = Journal()
+    columns = ["id", "name", "partner_id/id", "order_line/id", "order_line/price_unit"]
+    rows = [["x.1", "A", "x.c", "x.1_1", "2"], ["", "", "", "x.1_2", "3"], ["x.2", "B", "x.c", "x.2_1", "4"]]
+    journal.note("sale.order", "load", [columns, rows], {"ids": [7, 8], "messages": []})
+    assert [(one.odoo_id, one.part, one.fields) for one in journal.take()] == [
+        (7, None, {"id": "x.1", "name": "A", "partner_id/id": "x.c"}),
+        (7, "x.1_1", {"id": "x.1_1", "price_unit": "2"}),
+        (7, "x.1_2", {"id": "x.1_2", "price_unit": "3"}),
+        (8, None, {"id": "x.2", "name": "B", "partner_id/id": "x.c"}),
+        (8, "x.2_1", {"id": "x.2_1", "price_unit": "4"}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("method", "args", "ids"),
     [("load", [["id", "name"], ROWS], [None, None]), ("create", [{"name": "B"}], [None]), ("write", [[7], {}], [7])],
@@ -51,13 +65,3 @@ def test_a_call_whose_answer_was_lost_is_noted_as_uncertain(
     taken = journal.take()
     assert [one.odoo_id for one in taken] == ids
     assert not any(one.is_certain for one in taken)
-
-
-def test_rows_below_a_loaded_record_are_its_parts() -> None:
-    journal = Journal()
-    columns = ["id", "ref", "line_ids/id", "line_ids/name"]
-    rows = [["cw.a", "A", "cw.a_1", "Fees"], ["", "", "cw.a_2", "Payout"], ["cw.b", "B", "cw.b_1", "Fees"]]
-    journal.note("account.move", "load", [columns, rows], {"ids": [4, 5]})
-    first, second = journal.take()
-    assert (first.odoo_id, first.fields["parts"]) == (4, [{"line_ids/id": "cw.a_2", "line_ids/name": "Payout"}])
-    assert (second.odoo_id, second.fields["ref"], "parts" in second.fields) == (5, "B", False)

@@ -80,6 +80,23 @@ def test_rows_go_in_calls_of_the_size_asked_for() -> None:
     assert odoo.calls == [3, 3, 1]
 
 
+def test_the_parts_count_in_a_calls_size_and_no_record_is_divided() -> None:
+    calls: list[list[list[str]]] = []
+
+    class Taking(FakeOdoo):
+        def call(self, model: str, method: str, args: list[Any], *, context: Any = None) -> Reply:
+            calls.append(args[1])
+            return {"ids": list(range(1, 1 + sum(row[0] != "" for row in args[1]))), "messages": []}
+
+    rows = [
+        LoadRow(cells={"id": f"cw.{number}"}, parts=[{"lines/id": f"cw.{number}_{part}"} for part in range(parts)])
+        for number, parts in enumerate((2, 1, 5, 1))
+    ]
+    load(cast("OdooClient", Taking()), "sale.order", rows, batch_records=3)
+    assert [len(rows) for rows in calls] == [3, 5, 1]
+    assert calls[0] == [["cw.0", "cw.0_0"], ["", "cw.0_1"], ["cw.1", "cw.1_0"]]
+
+
 def test_a_lost_race_is_tried_again_and_blames_nobody() -> None:
     odoo = FakeOdoo(races=2)
     loaded = load(cast("OdooClient", odoo), "res.partner", rows_of("good"), batch_records=500)
