@@ -32,7 +32,7 @@ from cdc.connection import connect
 from cdc.destination import Destination
 from cdc.reader import PostgresReader
 from config.settings import CaptureSettings, Connection, Lane, StateSettings
-from loaders.outbox import Outbox
+from loaders.arriving.outbox import Outbox
 from transforms.compiler import compile_mappings
 from transforms.mapper import BatchMapper
 from transforms.mapping import load_mappings

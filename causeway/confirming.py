@@ -17,7 +17,7 @@ from causeway.sources import connect_source, current_ends, reader_for
 from cdc.lsn import Lsn
 from config.errors import in_our_words
 from config.settings import Lane, Settings
-from loaders.confirmations import Confirmations
+from loaders.confirming.confirmations import Confirmations
 
 # Odoo's transactions are small, and rows are looked at one by one here: what is on its way stays a few MB.
 _BATCH_ROWS, _BATCH_BYTES = 5_000, 2**20

@@ -29,7 +29,7 @@ from causeway.turns import Turns
 from cdc.destination import Destination
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings
-from loaders.outbox import Outbox
+from loaders.arriving.outbox import Outbox
 from transforms.compiler import compile_each
 from transforms.mapper import BatchMapper
 from transforms.mapping import load_mappings

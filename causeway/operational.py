@@ -25,10 +25,10 @@ from cdc.lsn import Lsn
 from cdc.wanted import Wanted
 from config.errors import CausewayError, ErrorKind, in_our_words
 from config.settings import Lane, Settings
-from loaders.client import OdooClient
-from loaders.confirmed import ConfirmedCounter
-from loaders.delivery import Deliverer
-from loaders.outbox import Outbox
+from loaders.arriving.outbox import Outbox
+from loaders.confirming.confirmed import ConfirmedCounter
+from loaders.delivering.delivery import Deliverer
+from loaders.odoo.client import OdooClient
 from transforms.mapper import BatchMapper
 
 ATTEMPTS_AT_ODOO = 5

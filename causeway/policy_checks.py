@@ -8,8 +8,8 @@ from typing import Any
 
 from config.policies import ChannelPolicy, Domain, DomainPolicy, Mode, Ownership, Policies
 from config.settings import Settings
-from loaders.client import OdooClient
-from loaders.odoo_names import OdooNames
+from loaders.odoo.client import OdooClient
+from loaders.odoo.odoo_names import OdooNames
 from transforms.canonical import ENTITIES
 
 # A domain that writes what refers to another's.

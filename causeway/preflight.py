@@ -22,7 +22,7 @@ from cdc.publications import Publication
 from cdc.relation import Relation
 from config.errors import CausewayError, ErrorKind
 from config.settings import Lane, Settings, SourceRole
-from loaders.client import OdooClient
+from loaders.odoo.client import OdooClient
 from loaders.state import connect as connect_state
 from transforms.compiled import BrokenMapping
 from transforms.compiler import compile_each

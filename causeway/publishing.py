@@ -14,7 +14,7 @@ from causeway.sources import connect_source, naming
 from cdc.publications import Publication, find_publication
 from cdc.wanted import PublishedTable, Wanted, everything, there
 from config.settings import Lane, Settings, SourceSettings
-from loaders.odoo_log import NAMES_COLUMNS, NAMES_KEY, NAMES_TABLE, TABLES
+from loaders.confirming.odoo_log import NAMES_COLUMNS, NAMES_KEY, NAMES_TABLE, TABLES
 from transforms.compiled import AnyMapping, BrokenMapping
 from transforms.mapping import Mapping, load_mappings
 from transforms.reads import columns_read

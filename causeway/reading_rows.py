@@ -20,9 +20,9 @@ from causeway.source_rows import SourceRows
 from causeway.sources import Sources
 from config.errors import CausewayError
 from config.settings import StateSettings
-from loaders.copies import without_records
-from loaders.outbox import Outbox
-from loaders.rows_to_read import Group, ReadRows, groups, note_mended, take
+from loaders.arriving.copies import without_records
+from loaders.arriving.outbox import Outbox
+from loaders.arriving.rows_to_read import Group, ReadRows, groups, note_mended, take
 from loaders.state import connect
 from transforms.changes import AnyChange, Held, Origin
 from transforms.compiled import BrokenMapping

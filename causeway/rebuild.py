@@ -35,7 +35,7 @@ from cdc.timelines import failed_over
 from config.errors import CausewayError, ErrorKind
 from config.failpoints import failpoint
 from config.settings import Lane, Settings, SourceSettings
-from loaders.rows_to_read import note_repaired
+from loaders.arriving.rows_to_read import note_repaired
 from loaders.state import forget_position, read_position
 from warehouse.rebasing import prepare_tables
 from warehouse.store import Warehouse

@@ -5,10 +5,10 @@ Imports config, cdc's data types and transforms. The other lane's packages are n
 
 from __future__ import annotations
 
-from loaders.backlog import Backlog
-from loaders.client import OdooClient
-from loaders.deadletters import DeadLetter, DeadLetters
-from loaders.delivery import Deliverer, DeliveryReport
-from loaders.outbox import Outbox
+from loaders.arriving.outbox import Outbox
+from loaders.delivering.backlog import Backlog
+from loaders.delivering.delivery import Deliverer, DeliveryReport
+from loaders.odoo.client import OdooClient
+from loaders.tracing.deadletters import DeadLetter, DeadLetters
 
 __all__ = ["Backlog", "DeadLetter", "DeadLetters", "Deliverer", "DeliveryReport", "OdooClient", "Outbox"]

@@ -130,7 +130,9 @@ def read_position(settings: StateSettings, source: str, lane: str) -> Position |
     with connect(settings, application_name="causeway state") as connection, translated("reading a position"):
         if not _exists(connection, settings.db_schema):
             return None
-        row = connection.execute(statements("merge.sql")["position"], {"source": source, "lane": lane}).fetchone()
+        row = connection.execute(
+            statements("arriving/merge.sql")["position"], {"source": source, "lane": lane}
+        ).fetchone()
     if row is None:
         return None
     lsn, slot, system_identifier, timeline = row

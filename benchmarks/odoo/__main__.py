@@ -24,8 +24,8 @@ from benchmarks.odoo.ours import End, end
 from benchmarks.odoo.peers import BATCH, PlainOdooRPC, create_by_500
 from benchmarks.targets import Figure
 from config.settings import OdooSettings
-from loaders.client import OdooClient
-from loaders.load import LoadRow, load
+from loaders.delivering.load import LoadRow, load
+from loaders.odoo.client import OdooClient
 from sandbox.postgres import EmbeddedPostgres
 
 _console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)

@@ -20,9 +20,9 @@ from cdc.lsn import Lsn
 from cdc.relation import Relation
 from config.policies import ChannelPolicy, MoneyPolicy, PaymentMethod, Policies
 from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
-from loaders.client import OdooClient
-from loaders.delivery import Deliverer
-from loaders.outbox import Outbox
+from loaders.arriving.outbox import Outbox
+from loaders.delivering.delivery import Deliverer
+from loaders.odoo.client import OdooClient
 from sandbox.postgres import EmbeddedPostgres
 from transforms.changes import AnyChange, Mapped
 from transforms.compiled import KeyPattern

@@ -11,7 +11,7 @@ import odoorpc
 
 from benchmarks.odoo import records
 from config.settings import OdooSettings
-from loaders.client import OdooClient
+from loaders.odoo.client import OdooClient
 
 BATCH = 500
 

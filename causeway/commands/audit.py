@@ -29,8 +29,8 @@ def verify(
     """Walk the chain of hashes; exit code 1 with the first entry that was changed, removed or put in."""
     from dataclasses import asdict
 
-    from loaders import audit
     from loaders.state import connect, prepare
+    from loaders.tracing import audit
 
     found = _ANCHOR.fullmatch(anchor) if anchor is not None else None
     if anchor is not None and found is None:
@@ -59,8 +59,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show what was written for a record, or to a record of Odoo: fields, values, source row, mapping, policies, by whom."""
-    from loaders import audit
     from loaders.state import connect, prepare
+    from loaders.tracing import audit
 
     settings = load_settings(config).state
     prepare(settings)

@@ -14,7 +14,7 @@ from config.loading import load_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loaders.deadletters import Closed, DeadLetters
+    from loaders.tracing.deadletters import Closed, DeadLetters
 
 app = typer.Typer(help="Records that could not be delivered: list, show, replay, resolve, waive.", no_args_is_help=True)
 
@@ -78,7 +78,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Put dead letters back to be delivered; the operational lane takes them up at once."""
-    from loaders.deadletters import Selection
+    from loaders.tracing.deadletters import Selection
 
     selection = Selection(
         record_ids=tuple(records) if records else None,
@@ -110,7 +110,7 @@ def resolve(
     as_json: JsonOption = False,
 ) -> None:
     """Close records that were done in Odoo by hand: they are sent again only when their source changes."""
-    from loaders.deadletters import Closed
+    from loaders.tracing.deadletters import Closed
 
     _close(config, records, Closed.RESOLVED, by, note, as_json=as_json)
 
@@ -124,13 +124,13 @@ def waive(
     as_json: JsonOption = False,
 ) -> None:
     """Close records that are not wanted in Odoo: nothing of them is sent, whatever the source does, until they are replayed."""
-    from loaders.deadletters import Closed
+    from loaders.tracing.deadletters import Closed
 
     _close(config, records, Closed.WAIVED, by, reason, as_json=as_json)
 
 
 def _letters(config: Path) -> DeadLetters:
-    from loaders.deadletters import DeadLetters
+    from loaders.tracing.deadletters import DeadLetters
 
     return DeadLetters(load_settings(config).state)
 

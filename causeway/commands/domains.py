@@ -23,7 +23,7 @@ def list_(
     hours: Annotated[int, typer.Option("--hours", min=1, help="How far back ages at delivery are looked at.")] = 24,
 ) -> None:
     """List the domains: what waits in each, how old records were at delivery, and how its service level was kept."""
-    from loaders.service_levels import DomainSwitches
+    from loaders.delivering.service_levels import DomainSwitches
 
     settings = load_settings(config)
     with DomainSwitches(settings.state, settings.policies) as switches:
@@ -73,7 +73,7 @@ def hold(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Deliver nothing of a domain until it is released; its records are kept, and running lanes see it within seconds."""
-    from loaders.service_levels import DomainSwitches
+    from loaders.delivering.service_levels import DomainSwitches
 
     settings = load_settings(config)
     with DomainSwitches(settings.state, settings.policies) as switches:
@@ -84,7 +84,7 @@ def hold(
 @app.command("release")
 def release(domain: DomainArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Deliver a domain again. Exit code 1 where nobody held it."""
-    from loaders.service_levels import DomainSwitches
+    from loaders.delivering.service_levels import DomainSwitches
 
     settings = load_settings(config)
     with DomainSwitches(settings.state, settings.policies) as switches:

@@ -25,7 +25,7 @@ def list_(
     record: Annotated[str | None, typer.Option("--record", help="Only this record.")] = None,
 ) -> None:
     """List the fields in which Odoo differs from what was delivered, with who changed them; exit code 1 where there are any."""
-    from loaders.drift import list_drift
+    from loaders.confirming.drift import list_drift
 
     found = list_drift(load_settings(config).state, record)
     if as_json:

@@ -13,7 +13,7 @@ from config.loading import load_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loaders.identity_by_hand import Identities
+    from loaders.arriving.identity_by_hand import Identities
 
 app = typer.Typer(help="Which records are one customer or product: list, show, link, unlink.", no_args_is_help=True)
 
@@ -110,6 +110,6 @@ def unlink(
 
 
 def _identities(config: Path) -> Identities:
-    from loaders.identity_by_hand import Identities
+    from loaders.arriving.identity_by_hand import Identities
 
     return Identities(load_settings(config).state)

@@ -67,7 +67,7 @@ def adopt(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Take over what Odoo holds of a domain: from then on the bridge writes those records instead of making second ones."""
-    from loaders.client import OdooClient
+    from loaders.odoo.client import OdooClient
     from loaders.shadow import ShadowReport, adopt
 
     if domain not in _ADOPTED:

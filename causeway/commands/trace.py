@@ -21,7 +21,7 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Tell all of one order: source rows, mappings, canonical records, deliveries with Odoo's words, and where Odoo has them."""
-    from loaders.trace import trace as told
+    from loaders.tracing.trace import trace as told
     from transforms.canonical import ENTITIES
 
     if entity not in ENTITIES:

@@ -22,8 +22,8 @@ from causeway.verify import verify_source
 from config.errors import CausewayError, ErrorKind
 from config.loading import load_settings
 from config.settings import Lane, Settings
-from loaders.confirmed import ConfirmedCounter
-from loaders.deadletters import DeadLetters
+from loaders.confirming.confirmed import ConfirmedCounter
+from loaders.tracing.deadletters import DeadLetters
 from sandbox.databases import Sources, open_sources
 from sandbox.day import BusinessDay
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loaders import lookups
-from loaders.claims import Due
+from loaders.delivering import lookups
+from loaders.delivering.claims import Due
+from loaders.delivering.work import Work
 from loaders.money.books import MOVE, Books, read_books
 from loaders.money.credit_notes import make_credit_notes
 from loaders.money.invoices import Billing, make_invoices
 from loaders.money.known import OrderMoney, orders_money
-from loaders.work import Work
 
 JOURNAL = "account.journal"
 

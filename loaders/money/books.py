@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from loaders.work import Work
+from loaders.delivering.work import Work
 
 ORDER, LINE, MOVE, MOVE_LINE = "sale.order", "sale.order.line", "account.move", "account.move.line"
 _LINE_FIELDS = (

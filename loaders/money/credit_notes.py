@@ -15,12 +15,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from loaders.bisection import each_or_refused
+from loaders.delivering.bisection import each_or_refused
+from loaders.delivering.work import Work
 from loaders.money.books import MOVE, MOVE_LINE, Document, Row, exact, read_books
 from loaders.money.credits import Wanted, by_taxes, credited_lines, spread, uncredited, wanted_credit
 from loaders.money.invoices import Billing, Refused
 from loaders.money.known import Refund
-from loaders.work import Work
 
 _REVERSAL = "account.move.reversal"
 _LINE_FIELDS = ("move_id", "sale_line_ids", "product_id", "product_uom_id", "name", "quantity", "price_unit", "discount",

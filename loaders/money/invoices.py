@@ -15,10 +15,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from config.policies import MoneyPolicy
-from loaders.bisection import each_or_refused
+from loaders.delivering.bisection import each_or_refused
+from loaders.delivering.work import Work
 from loaders.money.books import MOVE, MOVE_LINE, Books, Document, Row, read_books
 from loaders.money.known import OrderMoney
-from loaders.work import Work
 
 _WIZARD = "sale.advance.payment.inv"
 _AT_ONCE = 50

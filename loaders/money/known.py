@@ -130,4 +130,4 @@ def _refunds(rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Refund]]:
 
 
 def _sql(name: str) -> Any:
-    return statements("money.sql")[name]
+    return statements("money/money.sql")[name]

@@ -16,16 +16,16 @@ from decimal import Decimal
 
 from config.errors import ErrorKind
 from config.policies import MoneyPolicy, PaymentMethod
-from loaders import lookups
-from loaders.bisection import each_or_refused
-from loaders.claims import Due
-from loaders.load import LoadRow, load
+from loaders.delivering import lookups
+from loaders.delivering.bisection import each_or_refused
+from loaders.delivering.claims import Due
+from loaders.delivering.load import LoadRow, load
+from loaders.delivering.outcomes import Binding
+from loaders.delivering.work import Work
 from loaders.money.billing import JOURNAL, order_waits
 from loaders.money.books import MOVE, MOVE_LINE, Books, Document, Row, exact, read_books
 from loaders.money.known import OrderMoney, day_of, orders_money
-from loaders.odoo_errors import OdooError
-from loaders.outcomes import Binding
-from loaders.work import Work
+from loaders.odoo.odoo_errors import OdooError
 
 MODEL = "account.payment"
 _ACCOUNT = ("account_id.account_type", "=", "asset_receivable")

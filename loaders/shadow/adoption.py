@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loaders import orders
-from loaders.claims import Connection, Due
-from loaders.client import OdooClient
+from loaders.delivering.claims import Connection, Due
+from loaders.delivering.outcomes import Binding, bind
+from loaders.delivering.work import Work
 from loaders.named_sql import statements
-from loaders.outcomes import Binding, bind
+from loaders.odoo.client import OdooClient
+from loaders.sales import orders
 from loaders.state import lock_writers, scalar, translated
-from loaders.work import Work
 
 _AT_ONCE = 500
 
@@ -22,10 +22,10 @@ _AT_ONCE = 500
 def went_live(connection: Connection, entities: Sequence[str]) -> bool:
     """Make due what was compared of these entities, which are compared no more; return whether anything was ever compared."""
     with translated("looking at what was compared"):
-        ever = bool(scalar(connection, statements("shadow.sql")["any"]))
+        ever = bool(scalar(connection, statements("shadow/shadow.sql")["any"]))
         if ever:
             lock_writers(connection)
-            connection.execute(statements("shadow.sql")["go_live"], [list(entities)])
+            connection.execute(statements("shadow/shadow.sql")["go_live"], [list(entities)])
         connection.commit()
     return ever
 
@@ -34,7 +34,7 @@ def guarded(work: Work, batch: Sequence[Due]) -> list[Due]:
     """Return the records that may be written; those that Odoo has under another name become dead letters."""
     with translated("looking for what Odoo has already"):
         rows = work.connection.execute(
-            statements("shadow.sql")["unadopted"], [[due.record_id for due in batch]]
+            statements("shadow/shadow.sql")["unadopted"], [[due.record_id for due in batch]]
         ).fetchall()
         work.connection.commit()
     found = {record_id: (model, odoo_id, matched_by) for record_id, model, odoo_id, matched_by in rows}
@@ -47,7 +47,7 @@ def guarded(work: Work, batch: Sequence[Due]) -> list[Due]:
 def adopt(connection: Connection, client: OdooClient, entity: str) -> int:
     """Bind what Odoo has of this entity to the records that were compared with it; return how many. Raises OdooError."""
     with translated("reading what was compared"):
-        rows = connection.execute(statements("shadow.sql")["to_adopt"], [entity]).fetchall()
+        rows = connection.execute(statements("shadow/shadow.sql")["to_adopt"], [entity]).fetchall()
         connection.commit()
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
@@ -59,7 +59,9 @@ def adopt(connection: Connection, client: OdooClient, entity: str) -> int:
         with translated("adopting Odoo's records"):
             lock_writers(connection)
             bind(connection, bindings)
-            connection.execute(statements("shadow.sql")["release_adopted"], [[one.canonical_id for one in bindings]])
+            connection.execute(
+                statements("shadow/shadow.sql")["release_adopted"], [[one.canonical_id for one in bindings]]
+            )
             connection.commit()
     return len(rows)
 

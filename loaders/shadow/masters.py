@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loaders import partners, products
-from loaders.claims import Due
+from loaders.delivering.claims import Due
+from loaders.delivering.work import Work
+from loaders.sales import partners, products
 from loaders.shadow.matching import NaturalKey, match
 from loaders.shadow.verdict import Compared, Verdict, compared
-from loaders.work import Work
 
 # Canonical field -> Odoo's.
 _CUSTOMER = {

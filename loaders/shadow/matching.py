@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loaders import references
-from loaders.claims import Due
+from loaders.delivering import references
+from loaders.delivering.claims import Due
+from loaders.delivering.work import Work
 from loaders.shadow.verdict import Match
-from loaders.work import Work
 
 Values = Callable[[Due], str | None]
 _AT_ONCE = 500

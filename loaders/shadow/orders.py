@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from loaders import orders
-from loaders.claims import Due
+from loaders.delivering.claims import Due
+from loaders.delivering.work import Work
 from loaders.named_sql import statements
+from loaders.sales import orders
 from loaders.shadow.matching import Matches, NaturalKey, match
 from loaders.shadow.verdict import Compared, Match, Verdict, compared
 from loaders.state import translated
-from loaders.work import Work
 
 _STATES = {"draft": "draft", "confirmed": "sale", "fulfilled": "sale", "cancelled": "cancel"}
 _FIELDS = ("name", "state", "amount_untaxed", "order_line")
@@ -53,7 +53,7 @@ def compare_shipments(work: Work, batch: Sequence[Due]) -> list[Compared]:
     """What has left by SKU, of the whole order: Odoo knows what it delivered by order line, not by our shipments."""
     shipments = sorted({due.aggregate_id if due.entity == "shipment_line" else due.record_id for due in batch})
     with translated("reading shipped orders"):
-        rows = work.connection.execute(statements("shadow.sql")["orders_of_shipments"], [shipments]).fetchall()
+        rows = work.connection.execute(statements("shadow/shadow.sql")["orders_of_shipments"], [shipments]).fetchall()
         work.connection.commit()
     order_of = dict(rows)
     found = _orders_by_number(work, sorted(set(order_of.values())))
@@ -81,7 +81,7 @@ def _orders_by_number(work: Work, numbers: Sequence[str]) -> Matches:
 
 def _quantities(work: Work, name: str, keys: Sequence[str]) -> dict[str, Quantities]:
     with translated("adding up quantities"):
-        rows = work.connection.execute(statements("shadow.sql")[name], [list(keys)]).fetchall()
+        rows = work.connection.execute(statements("shadow/shadow.sql")[name], [list(keys)]).fetchall()
         work.connection.commit()
     found: dict[str, Quantities] = defaultdict(dict)
     for key, sku, quantity in rows:

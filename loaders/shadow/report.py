@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from config.policies import Domain
 from config.settings import StateSettings
-from loaders.claims import Connection
-from loaders.domains import ENTITIES_OF
+from loaders.delivering.claims import Connection
+from loaders.delivering.domains import ENTITIES_OF
 from loaders.named_sql import statements
 from loaders.state import connect, prepare, translated
 
@@ -47,7 +47,7 @@ class ShadowReport:
 
     def _rows(self, name: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         with translated("reading comparisons"):
-            rows = self.connection.execute(statements("shadow.sql")[name], parameters).fetchall()
+            rows = self.connection.execute(statements("shadow/shadow.sql")[name], parameters).fetchall()
             self.connection.commit()
         return rows
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from loaders.claims import Due
+from loaders.delivering.claims import Due
+from loaders.delivering.work import Work
 from loaders.named_sql import statements
 from loaders.shadow.masters import compare_customers, compare_products
 from loaders.shadow.orders import compare_orders, compare_shipments
 from loaders.shadow.verdict import Compared, Verdict
 from loaders.state import translated
-from loaders.work import Work
 
 _COMPARISONS: dict[str, Callable[[Work, Sequence[Due]], list[Compared]]] = {
     "customer": compare_customers,
@@ -54,5 +54,5 @@ def _store(work: Work, found: Sequence[Compared]) -> None:
     if rows:
         with translated("storing a comparison"):
             columns = [list(column) for column in zip(*rows, strict=True)]
-            work.connection.execute(statements("shadow.sql")["store"], columns)
+            work.connection.execute(statements("shadow/shadow.sql")["store"], columns)
             work.connection.commit()

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-from loaders.claims import Due
+from loaders.delivering.claims import Due
 
 
 class Verdict(StrEnum):

@@ -15,13 +15,13 @@ from datetime import datetime
 from loguru import logger
 
 from config.errors import ErrorKind
-from loaders import lookups, references
-from loaders.bisection import each_or_refused
-from loaders.claims import Due
-from loaders.references import Reference
+from loaders.delivering import lookups, references
+from loaders.delivering.bisection import each_or_refused
+from loaders.delivering.claims import Due
+from loaders.delivering.references import Reference
+from loaders.delivering.work import Work
 from loaders.stock.handling import location_codes, missing_warehouse, stock_places
 from loaders.stock.reservation import reserve_arrived
-from loaders.work import Work
 
 MODEL, PRODUCT = "stock.quant", "product.product"
 _MODE = {"inventory_mode": True}

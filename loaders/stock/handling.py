@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loaders import lookups, references
-from loaders.references import KnownShipment
-from loaders.work import Work
+from loaders.delivering import lookups, references
+from loaders.delivering.references import KnownShipment
+from loaders.delivering.work import Work
 
 CARRIER, WAREHOUSE = "delivery.carrier", "stock.warehouse"
 

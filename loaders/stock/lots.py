@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from loaders import lookups, references
-from loaders.shipped import Shipped
+from loaders.delivering import lookups, references
+from loaders.delivering.work import Work
 from loaders.stock.handling import Missing
-from loaders.work import Work
+from loaders.stock.shipped import Shipped
 
 LINE, LOT, PRODUCT = "stock.move.line", "stock.lot", "product.product"
 _SMALLEST = 0.005

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.errors import ErrorKind
-from loaders.odoo_errors import OdooError
+from loaders.delivering.work import Work
+from loaders.odoo.odoo_errors import OdooError
 from loaders.stock.handling import Handling
-from loaders.work import Work
 
 if TYPE_CHECKING:
-    from loaders.transfers import Leg, Transfer
+    from loaders.stock.transfers import Leg, Transfer
 
 PICKING = "stock.picking"
 TRACKING = "carrier_tracking_ref"  # of the app Delivery: an Odoo without it keeps no labels

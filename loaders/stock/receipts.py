@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.errors import ErrorKind
-from loaders.bisection import each_or_refused
-from loaders.odoo_errors import OdooError
+from loaders.delivering.bisection import each_or_refused
+from loaders.delivering.work import Work
+from loaders.odoo.odoo_errors import OdooError
 from loaders.stock.reservation import reserve_arrived
 from loaders.stock.scraps import scrap
-from loaders.work import Work
 
 MOVE, PICKING, WIZARD = "stock.move", "stock.picking", "stock.return.picking"
 SMALLEST = 0.005  # Odoo keeps quantities to two decimals

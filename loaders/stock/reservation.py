@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from loaders.bisection import each_or_refused
-from loaders.work import Work
+from loaders.delivering.bisection import each_or_refused
+from loaders.delivering.work import Work
 
 _AT_ONCE = 50
 _LACKING = ["confirmed", "partially_available"]

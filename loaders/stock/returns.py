@@ -15,13 +15,13 @@ from typing import Any
 
 from config.errors import ErrorKind
 from config.policies import ReturnRule
-from loaders import lookups, references
-from loaders.claims import Due
-from loaders.outcomes import Binding
-from loaders.ready_orders import order_is_ready
-from loaders.references import Reference
+from loaders.delivering import lookups, references
+from loaders.delivering.claims import Due
+from loaders.delivering.outcomes import Binding
+from loaders.delivering.references import Reference
+from loaders.delivering.work import Work
+from loaders.sales.ready_orders import order_is_ready
 from loaders.stock.receipts import Receipt, receive
-from loaders.work import Work
 
 MODEL = "stock.picking"
 _BACK = frozenset({"received", "refunded"})

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from loaders.bisection import each_or_refused
-from loaders.load import LoadRow, load
-from loaders.work import Work
+from loaders.delivering.bisection import each_or_refused
+from loaders.delivering.load import LoadRow, load
+from loaders.delivering.work import Work
 
 if TYPE_CHECKING:
     from loaders.stock.receipts import Receipt

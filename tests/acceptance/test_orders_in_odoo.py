@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from causeway.demo.folder import write_settings
 from config.settings import OdooSettings
-from loaders.client import OdooClient
+from loaders.odoo.client import OdooClient
 from sandbox.databases import create_databases, open_sources
 from sandbox.orders_file import OrdersFile
 from sandbox.postgres import EmbeddedPostgres

@@ -20,7 +20,7 @@ import pytest
 from pydantic import SecretStr
 
 from config.settings import Connection, OdooSettings, StateSettings
-from loaders.client import OdooClient
+from loaders.odoo.client import OdooClient
 from sandbox.odoo import StandInOdoo
 from sandbox.postgres import EmbeddedPostgres
 from tests.contract.client import Address, Odoo, Web

@@ -10,7 +10,7 @@ from typing import Any
 
 import odoorpc
 
-from loaders.rpc.named_arguments import named_arguments
+from loaders.odoo.rpc.named_arguments import named_arguments
 
 
 class Json2Rpc:

@@ -16,10 +16,10 @@ from pydantic import SecretStr
 
 from config.policies import Policies
 from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
-from loaders.access import denied
-from loaders.client import OdooClient
-from loaders.external_ids import look_up
-from loaders.odoo_errors import OdooError
+from loaders.odoo.access import denied
+from loaders.odoo.client import OdooClient
+from loaders.odoo.external_ids import look_up
+from loaders.odoo.odoo_errors import OdooError
 from tests.contract.client import Odoo
 from tests.contract.sales import Sales
 from tests.fixtures.delivery import (

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from loaders.confirmed import ConfirmedCounter
+from loaders.confirming.confirmed import ConfirmedCounter
 from tests.contract.client import Odoo
 from tests.fixtures.delivery import OperationalEnd, customer, line, order, product, shipment, shipment_line
 from tests.fixtures.odoo_log import OdooLog, open_log

@@ -134,8 +134,13 @@ def test_fifty_orders_are_invoiced_and_paid_in_a_few_calls(shop: Shop) -> None:
 
     client.call = counted  # type: ignore[method-assign]
     shop.lane.deliver()
-    assert made["sale.advance.payment.inv", "create_invoices"] == made["account.payment", "load"] == 1
-    assert made["account.move", "action_post"] == made["account.payment", "action_post"] == 1
+    assert made["account.payment", "load"] == 1
+    in_batches = [
+        ("sale.advance.payment.inv", "create_invoices"),
+        ("account.move", "action_post"),
+        ("account.payment", "action_post"),
+    ]
+    assert all(made[call] <= 5 for call in in_batches), made
     assert {shop.documents(f"b{number}")[0][2] for number in range(0, 50, 7)} == {"paid"}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.policies import Policies
-from loaders.client import OdooClient
+from loaders.odoo.client import OdooClient
 from tests.contract.books import Books, books
 from tests.fixtures.delivery import (
     NOON,

@@ -186,7 +186,7 @@ _CHILD = """
     import sys, time
     from pydantic import SecretStr
     from config.settings import Connection, DeliverySettings, OdooSettings, StateSettings
-    from loaders.delivery import Deliverer
+    from loaders.delivering.delivery import Deliverer
     state = StateSettings(connection=Connection(dsn=sys.argv[1]), db_schema="causeway")
     odoo = OdooSettings(url=sys.argv[2], database="odoo", user="admin", password=SecretStr("admin"), prefix="cw",
                         timeout_s=float(sys.argv[3]))

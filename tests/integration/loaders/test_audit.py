@@ -10,10 +10,10 @@ import pytest
 
 from config.policies import Policies
 from config.settings import StateSettings
-from loaders import audit
-from loaders.audit import Entry, Verdict
-from loaders.deadletters import Closed, Selection
 from loaders.state import connect
+from loaders.tracing import audit
+from loaders.tracing.audit import Entry, Verdict
+from loaders.tracing.deadletters import Closed, Selection
 from sandbox.odoo import Fault
 from tests.fixtures.delivery import OperationalEnd, address, customer, line, order, product, shipment, shipment_line
 

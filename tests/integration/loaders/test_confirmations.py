@@ -15,10 +15,10 @@ from causeway.preflight import run_checks
 from causeway.slot_plans import plan_source
 from causeway.slot_report import slot_rows
 from config.settings import CaptureSettings, Connection, Lane
-from loaders import confirmations
-from loaders.confirmed import ConfirmedCounter
-from loaders.drift import list_drift
-from loaders.outcomes import Outcomes
+from loaders.confirming import confirmations
+from loaders.confirming.confirmed import ConfirmedCounter
+from loaders.confirming.drift import list_drift
+from loaders.delivering.outcomes import Outcomes
 from tests.fixtures.delivery import OperationalEnd, customer, deleted, line, order, product, shipment, shipment_line
 from tests.fixtures.odoo_log import OdooLog
 

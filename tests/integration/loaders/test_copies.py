@@ -8,8 +8,8 @@ from dataclasses import replace
 from cdc.batch import BatchKind, CopyProgress
 from cdc.lsn import Lsn
 from cdc.relation import Column, Relation, ReplicaIdentity
-from loaders.outbox import Outbox
-from loaders.rows_to_read import groups, take
+from loaders.arriving.outbox import Outbox
+from loaders.arriving.rows_to_read import groups, take
 from loaders.state import connect
 from tests.fixtures.delivery import PRIORITIES, OperationalEnd, customer, deleted, line, no_fetch, order, product
 from transforms.changes import AnyChange, Held, Origin, Upsert

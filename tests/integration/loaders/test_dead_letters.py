@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from loaders.backlog import BacklogCounter
-from loaders.deadletters import Closed, Replayed, Selection
+from loaders.delivering.backlog import BacklogCounter
+from loaders.tracing.deadletters import Closed, Replayed, Selection
 from tests.fixtures.delivery import OperationalEnd, address, customer, invalid, line, order, product
 
 

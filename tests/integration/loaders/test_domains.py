@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.policies import Domain, DomainPolicy, Mode, Policies
-from loaders.circuit import FAILURES_TO_OPEN, CircuitState
-from loaders.delivery import Deliverer
-from loaders.service_levels import DomainSwitches
+from loaders.delivering.circuit import FAILURES_TO_OPEN, CircuitState
+from loaders.delivering.delivery import Deliverer
+from loaders.delivering.service_levels import DomainSwitches
 from tests.fixtures.delivery import OperationalEnd, customer, line, order, product
 
 

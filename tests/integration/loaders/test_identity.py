@@ -6,8 +6,8 @@ import pytest
 
 from config.errors import CausewayError
 from config.policies import IdentityPolicy, MatchRule, Policies
-from loaders.identity_by_hand import Identities
-from loaders.outbox import Outbox
+from loaders.arriving.identity_by_hand import Identities
+from loaders.arriving.outbox import Outbox
 from tests.fixtures.delivery import PRIORITIES, OperationalEnd, customer, deleted, line, no_fetch, order, product
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from config.policies import Policies
-from loaders.client import OdooClient
-from loaders.deadletters import Selection
+from loaders.odoo.client import OdooClient
+from loaders.tracing.deadletters import Selection
 from tests.fixtures.crashes import Point, crash_at_every_call
 from tests.fixtures.delivery import OperationalEnd, customer, line, order, product, shipment, shipment_line
 from transforms.changes import AnyChange

@@ -13,11 +13,11 @@ import pytest
 from cdc.batch import BatchKind
 from config.errors import CausewayError, ErrorKind
 from config.settings import Connection, StateSettings
-from loaders.claims import Claims, Due
-from loaders.delivery import Deliverer, DeliveryReport
+from loaders.arriving.outbox import Outbox
+from loaders.arriving.rows_to_read import groups, note_repaired, take
+from loaders.delivering.claims import Claims, Due
+from loaders.delivering.delivery import Deliverer, DeliveryReport
 from loaders.named_sql import statements
-from loaders.outbox import Outbox
-from loaders.rows_to_read import groups, note_repaired, take
 from loaders.state import VERSION, connect, prepare
 from tests.fixtures.delivery import (
     PRIORITIES,

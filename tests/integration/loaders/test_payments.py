@@ -10,7 +10,7 @@ import pytest
 
 from config.errors import ErrorKind
 from config.policies import Policies
-from loaders.odoo_errors import OdooError
+from loaders.odoo.odoo_errors import OdooError
 from tests.fixtures.crashes import crash_at_every_call
 from tests.fixtures.delivery import OperationalEnd, customer, line, order, product, returned, upsert
 from transforms.changes import AnyChange

@@ -9,12 +9,12 @@ from pydantic import SecretStr
 
 from config.errors import CausewayError, ErrorKind
 from config.settings import CallTimeouts, OdooSettings
-from loaders.client import OdooClient
-from loaders.odoo_errors import OdooError
-from loaders.rpc.chosen import transport_for
-from loaders.rpc.json2 import Json2
-from loaders.rpc.transport import Transport
-from loaders.rpc.web_session import WebSession
+from loaders.odoo.client import OdooClient
+from loaders.odoo.odoo_errors import OdooError
+from loaders.odoo.rpc.chosen import transport_for
+from loaders.odoo.rpc.json2 import Json2
+from loaders.odoo.rpc.transport import Transport
+from loaders.odoo.rpc.web_session import WebSession
 from sandbox.odoo import Fault, StandInOdoo
 from tests.fixtures.delivery import OperationalEnd, customer, line, order, product, shipment, shipment_line
 

@@ -6,8 +6,8 @@ from contextlib import closing
 from typing import Any
 
 from config.policies import Domain, DomainPolicy, Mode, Ownership, Policies
-from loaders.client import OdooClient
-from loaders.delivery import Deliverer
+from loaders.delivering.delivery import Deliverer
+from loaders.odoo.client import OdooClient
 from loaders.shadow import ShadowReport, adopt
 from tests.fixtures.delivery import (
     OperationalEnd,

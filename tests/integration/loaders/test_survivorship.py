@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.policies import Ownership, Policies
-from loaders.identity_by_hand import Identities
+from loaders.arriving.identity_by_hand import Identities
 from tests.fixtures.delivery import OperationalEnd, customer, deleted, product
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from causeway.commands.trace import _lines
-from loaders.deadletters import Closed
-from loaders.trace import Story, trace
+from loaders.tracing.deadletters import Closed
+from loaders.tracing.trace import Story, trace
 from tests.fixtures.delivery import (
     OperationalEnd,
     address,

@@ -1,6 +1,6 @@
 """The lane speaks to each version in its own names: the stand-in's, put into 16's, 17's and 19's between the two.
 
-It shows that the loaders use the names of `loaders.odoo_versions`, not that these versions behave as 18 does.
+It shows that the loaders use the names of `loaders.odoo.odoo_versions`, not that these versions behave as 18 does.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from loaders.client import OdooClient
-from loaders.delivery import Deliverer
-from loaders.odoo_versions import Dialect, dialect_of
+from loaders.delivering.delivery import Deliverer
+from loaders.odoo.client import OdooClient
+from loaders.odoo.odoo_versions import Dialect, dialect_of
 from tests.fixtures.delivery import OperationalEnd, customer, line, order, product, shipment, shipment_line
 
 # Names that a version does not have, by model; each would be refused by it.

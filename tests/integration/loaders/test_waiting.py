@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.errors import CausewayError
-from loaders.deadletters import Replayed, Selection
+from loaders.tracing.deadletters import Replayed, Selection
 from tests.fixtures.delivery import (
     OperationalEnd,
     address,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import CausewayError, ErrorKind
-from loaders.rows_to_read import note_repaired
+from loaders.arriving.rows_to_read import note_repaired
 from tests.fixtures.capture import captured
 from tests.fixtures.operational_end import DDL, PLACES, OperationalEnd
 from tests.fixtures.postgres import FreshDatabase
@@ -213,7 +213,7 @@ def test_a_lane_that_dies_while_rows_are_read_loses_none_and_begins_none_twice(
 
     end.source.execute("UPDATE products SET title = 'uno' WHERE id = 1")
     note_repaired(end.state, "shop", "public.products", [{"id": "1"}], "0/1")
-    monkeypatch.setattr("loaders.outbox.failpoint", die)
+    monkeypatch.setattr("loaders.arriving.outbox.failpoint", die)
     with pytest.raises(SystemExit):
         end.reading.finish()
     monkeypatch.undo()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loaders.deadletters import Closed, DeadLetters, Replayed, Selection
+from loaders.tracing.deadletters import Closed, DeadLetters, Replayed, Selection
 from tests.fixtures.capture import captured
 from tests.fixtures.operational_end import DDL, PLACES, OperationalEnd
 from tests.fixtures.postgres import FreshDatabase

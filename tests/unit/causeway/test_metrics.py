@@ -7,7 +7,7 @@ from typing import Any
 
 from causeway.metrics import LaneCollector
 from causeway.runfiles import RunFolder
-from loaders.confirmed import Confirmed
+from loaders.confirming.confirmed import Confirmed
 
 
 def test_confirmations_are_shown_with_their_latencies(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from config.errors import ErrorKind
-from loaders.access import Denied, denied
-from loaders.causes import suggestion
-from loaders.odoo_errors import from_reply
+from loaders.odoo.access import Denied, denied
+from loaders.odoo.odoo_errors import from_reply
+from loaders.tracing.causes import suggestion
 
 BY_RIGHT = (
     "You are not allowed to modify 'Sales Order' (sale.order) records.\n\n"

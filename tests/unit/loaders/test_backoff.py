@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loaders.backoff import Backoff
+from loaders.delivering.backoff import Backoff
 
 
 def test_waits_grow_to_the_longest_and_end_with_success() -> None:

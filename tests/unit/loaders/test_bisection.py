@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from config.errors import ErrorKind
-from loaders.bisection import each_or_refused
-from loaders.odoo_errors import OdooError
+from loaders.delivering.bisection import each_or_refused
+from loaders.odoo.odoo_errors import OdooError
 
 
 @pytest.mark.parametrize("bad", [{3}, {0, 99}, set(range(100)), set()])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.errors import ErrorKind
-from loaders.causes import Failure, by_cause, cause_id, normalised, suggestion
+from loaders.tracing.causes import Failure, by_cause, cause_id, normalised, suggestion
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

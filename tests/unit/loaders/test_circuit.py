@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from loaders.circuit import FAILURES_TO_OPEN, TRANSITIONS, Circuit, CircuitState, Event
+from loaders.delivering.circuit import FAILURES_TO_OPEN, TRANSITIONS, Circuit, CircuitState, Event
 
 
 def _state(circuit: Circuit) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.policies import IdentityPolicy, MatchRule
-from loaders.clusters import Candidate, Clusters, Why, keys_of
+from loaders.arriving.clusters import Candidate, Clusters, Why, keys_of
 
 
 def candidate(entity: str, name: str, source: str, priority: int = 10, **keys: str) -> Candidate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loaders.companies import company_context
+from loaders.odoo.companies import company_context
 
 
 def test_the_company_comes_first_and_once() -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from config.policies import Domain, DomainPolicy, Policies
-from loaders.domains import DOMAIN_OF, next_opening
-from loaders.incoming import DELIVERED_ENTITIES
-from loaders.service_levels import ServiceLevels, percentile
-from loaders.steps import delivery_steps
+from loaders.arriving.incoming import DELIVERED_ENTITIES
+from loaders.delivering.domains import DOMAIN_OF, next_opening
+from loaders.delivering.service_levels import ServiceLevels, percentile
+from loaders.delivering.steps import delivery_steps
 
 
 def _at(text: str) -> datetime:

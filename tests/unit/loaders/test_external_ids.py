@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import ErrorKind
-from loaders.client import OdooClient
-from loaders.external_ids import Found, external_id, look_up
-from loaders.odoo_errors import OdooError
+from loaders.odoo.client import OdooClient
+from loaders.odoo.external_ids import Found, external_id, look_up
+from loaders.odoo.odoo_errors import OdooError
 
 
 def test_what_load_would_read_as_something_else_is_written_as_hex() -> None:

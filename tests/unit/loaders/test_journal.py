@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loaders.journal import Journal, Write
+from loaders.money.journal import Journal, Write
 
 ROWS = [["x.1", "Bolt"], ["x.2", "Nut"]]
 

@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from config.errors import ErrorKind
-from loaders.client import OdooClient
-from loaders.load import LoadRow, load
-from loaders.odoo_errors import OdooError
+from loaders.delivering.load import LoadRow, load
+from loaders.odoo.client import OdooClient
+from loaders.odoo.odoo_errors import OdooError
 
 Reply = dict[str, Any]
 

@@ -9,9 +9,9 @@ import psycopg.errors
 import pytest
 
 from config.errors import ErrorKind
-from loaders import http_connection
-from loaders.http_connection import NotSentError, ReplyLostError, UnexpectedAnswerError
-from loaders.odoo_errors import is_race, kind_of, translate
+from loaders.odoo import http_connection
+from loaders.odoo.http_connection import NotSentError, ReplyLostError, UnexpectedAnswerError
+from loaders.odoo.odoo_errors import is_race, kind_of, translate
 
 URL = "http://odoo.example"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from loaders.client import OdooClient
-from loaders.odoo_names import OdooNames
+from loaders.odoo.client import OdooClient
+from loaders.odoo.odoo_names import OdooNames
 
 
 class FakeOdoo:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import CausewayError, ErrorKind
-from loaders.odoo_versions import dialect_of
+from loaders.odoo.odoo_versions import dialect_of
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from loaders.references import KnownShipment
-from loaders.shipped import shipped
+from loaders.delivering.references import KnownShipment
+from loaders.stock.shipped import shipped
 
 
 def box(line: int, quantity: str, sku: str = "A", instead_of: str | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from config.policies import MoneyPolicy
-from loaders.statement import Posting, statement
+from loaders.money.statement import Posting, statement
 
 MONEY = {"settlement_journal": "MKT", "clearing_account": "1", "payout_account": "2"}
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from config.settings import CallTimeouts, OdooSettings
-from loaders.rpc.calls import CallKind, kind_of_call, timeout_of
+from loaders.odoo.rpc.calls import CallKind, kind_of_call, timeout_of
 
 
 def settings(timeout_s: float = 120.0, **timeouts: float) -> OdooSettings:

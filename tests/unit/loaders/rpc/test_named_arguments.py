@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import loaders
-from loaders.odoo_errors import OdooError
-from loaders.rpc.named_arguments import OF_RECORDS, OF_THE_MODEL, named_arguments
+from loaders.odoo.odoo_errors import OdooError
+from loaders.odoo.rpc.named_arguments import OF_RECORDS, OF_THE_MODEL, named_arguments
 
 PACKAGE = Path(loaders.__file__).parent
 

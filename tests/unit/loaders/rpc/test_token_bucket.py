@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loaders.rpc.token_bucket import TokenBucket
+from loaders.odoo.rpc.token_bucket import TokenBucket
 
 
 class Clock:

@@ -1,0 +1,1 @@
+"""The delivery's own machinery: what is due, who works on it, in which order, what became of it."""

@@ -1,0 +1,1 @@
+"""Odoo, called: one client over several protocols, errors by kind, versions, names, external ids."""
