@@ -51,7 +51,7 @@ class OtherOdoo(OdooClient):
         return [self._told(model, row) for row in result] if method in ("read", "search_read") else result
 
     def _refuse_unknown(self, model: str, fields: Sequence[str]) -> None:
-        names = {field.split("/")[0] for field in fields} | set(fields)
+        names = {part for field in fields for part in field.split("/")} | {field.rpartition("/")[0] for field in fields}
         self.used |= names
         assert not names & UNKNOWN[self.major].get(model, set()), (model, fields)
 
@@ -67,8 +67,7 @@ class OtherOdoo(OdooClient):
 
     def _name(self, field: str) -> str:
         own = {"quantity_done": "quantity", "tax_ids": "tax_id", "detailed_type": "type"}
-        head, slash, tail = field.partition("/")
-        return own.get(head, head) + slash + tail
+        return "/".join(own.get(part, part) for part in field.split("/"))
 
     def _told(self, model: str, row: dict[str, Any]) -> dict[str, Any]:
         if model == "stock.move" and self.dialect.move_picked is None and "quantity" in row:
