@@ -21,8 +21,6 @@ _VECTOR_ROWS = 2048
 _VECTOR_BYTES = 18_400  # with its bookkeeping
 _STEP_BYTES = 64_000_000
 
-RowsOf = Callable[[str], int]
-
 
 def limit_bytes(limit: str) -> int:
     """Return DuckDB's memory limit, such as 128MB or 1GiB, in bytes."""
@@ -45,8 +43,9 @@ class MemoryLimit:
         self._least = limit_bytes(settings.memory_limit)
         self._most = max(self._least, limit_bytes(settings.memory_limit_most))
         self._lacked = _lacked(settings.path)
-        self._touched: dict[str, int] = {}
-        self._vectors: dict[str, int] = {}
+        self._changed: dict[str, int] = {}  # rows, by table
+        self._counted_at: dict[str, int] = {}  # as many had changed when the table's rows were counted
+        self._rows: dict[str, int] = {}
         self.bytes = self._most if self._lacked.exists() else self._least
 
     @property
@@ -54,15 +53,21 @@ class MemoryLimit:
         """As DuckDB's setting."""
         return f"{self.bytes // 1000}KB"
 
-    def touching(self, table: str, rows: int, count: Callable[[], int]) -> bool:
-        """Note that so many rows of a table are to be deleted; True where the limit is another one for it.
+    def touching(self, table: str, changed: int, added: int, count: Callable[[], int]) -> bool:
+        """Note that rows of a table are to be deleted or updated, and others added; True where the limit is another one for it.
 
-        `count` gives the table's rows; it is asked where what is known would not do.
+        `count` gives the table's rows. It reads the whole table's bookkeeping, so it is asked only each time that twice as many
+        rows were changed; in between the rows added make what it gave last an upper bound.
         """
-        self._touched[table] = touched = self._touched.get(table, 0) + rows
-        if touched > self._vectors.get(table, 0):
-            self._vectors[table] = 1 + count() // _VECTOR_ROWS
-        kept = sum(min(its, self._vectors[name]) for name, its in self._touched.items()) * _VECTOR_BYTES
+        if table in self._rows:
+            self._rows[table] += added
+        if not changed:
+            return False
+        self._changed[table] = its = self._changed.get(table, 0) + changed
+        if its > 2 * self._counted_at.get(table, 0):
+            self._rows[table], self._counted_at[table] = count() + added, its
+        vectors = (min(changed, 1 + self._rows[name] // _VECTOR_ROWS) for name, changed in self._changed.items())
+        kept = sum(vectors) * _VECTOR_BYTES
         steps = -(-kept // _STEP_BYTES) if kept > self._least // 4 else 0
         wanted = min(self._most, self._least + steps * _STEP_BYTES)
         if wanted <= self.bytes:

@@ -300,7 +300,9 @@ class SourceSession:
         kept = record.state in _KEEPING and not table.fresh
         had_exceptions = self._exceptions[oid]
         others = int(np.count_nonzero(pc.not_equal(changes.rows["_op"], pa.scalar(OP_INSERT)).to_numpy()))
-        self._warehouse.touching(table.name, others, lambda: rows_of(self._connection, table.name))
+        self._warehouse.touching(
+            table.name, others, changes.rows.num_rows - others, lambda: rows_of(self._connection, table.name)
+        )
         history = self._histories.writer(table, batch, self._rows) if kept else None
         for piece in self._histories.pieces(changes, batch) if history is not None else (changes,):
             self._exceptions[oid] = apply_changes(

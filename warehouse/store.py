@@ -105,9 +105,9 @@ class Warehouse:
         finally:
             self._bound(self._limit.text, self.settings.threads)
 
-    def touching(self, table: str, rows: int, count: Callable[[], int]) -> None:
-        """Make room in memory for so many rows of a table that are to be deleted, see MemoryLimit."""
-        if rows and self._limit.touching(table, rows, count):
+    def touching(self, table: str, changed: int, added: int, count: Callable[[], int]) -> None:
+        """Make room in memory for rows of a table that are to be deleted or updated, see MemoryLimit."""
+        if self._limit.touching(table, changed, added, count):
             self._bound(self._limit.text, self.settings.threads)
 
     def lacked_memory(self) -> None:
